@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <string.h>
+
+#include "fd-util.h"
+#include "shim-protocol.h"
+
+#define F(member) offsetof(ShimMessage, member)
+
+static const Field shim_message_fields[] = {
+        { "PID", FIELD_INT, F(pid) },
+        { "StartTime", FIELD_UINT64, F(start_time) },
+        { "Running", FIELD_BOOL, F(running) },
+        { "ControlGroup", FIELD_STRING, F(cgroup) },
+        { "Id", FIELD_STRING, F(id) },
+        { "Ids", FIELD_STRV, F(ids) },
+        { "Rows", FIELD_UINT, F(rows) },
+        { "Columns", FIELD_UINT, F(columns) },
+        { "Name", FIELD_STRING, F(name) },
+        { "Image", FIELD_STRING, F(image) },
+        { "Stdin", FIELD_BOOL, F(want_stdin) },
+        { "Stdout", FIELD_BOOL, F(want_stdout) },
+        { "Stderr", FIELD_BOOL, F(want_stderr) },
+        { "Exec", FIELD_OBJECT, F(exec), .type_of = &exec_spec_type },
+        { "Exit", FIELD_OBJECT, F(exit), .type_of = &exit_record_type },
+        {},
+};
+const ObjectType shim_message_type = { "shim message", sizeof(ShimMessage), shim_message_fields };
+
+typedef struct ShimHeader {
+        uint32_t kind;
+        uint32_t size;
+} ShimHeader;
+
+int shim_send(int fd, ShimMessageKind kind, const ShimMessage *message, int attached_fd) {
+        static const ShimMessage empty = {};
+        size_t size;
+
+        _cleanup_free_ char *text =
+                object_to_json_text(&shim_message_type, message ?: &empty, OBJECT_INTERNAL, false, &size);
+        if (!text)
+                return -ENOMEM;
+        if (size > SHIM_MESSAGE_MAX)
+                return -EMSGSIZE;
+
+        _cleanup_free_ char *packet = malloc(sizeof(ShimHeader) + size);
+        if (!packet)
+                return -ENOMEM;
+        memcpy(packet, &(ShimHeader){ .kind = kind, .size = size }, sizeof(ShimHeader));
+        memcpy(packet + sizeof(ShimHeader), text, size);
+        return send_message(fd, packet, sizeof(ShimHeader) + size, &attached_fd, attached_fd >= 0);
+}
+
+int shim_receive(int fd, ShimMessage *ret, int *ret_fd) {
+        _cleanup_free_ char *packet = malloc(sizeof(ShimHeader) + SHIM_MESSAGE_MAX);
+        _cleanup_close_ int attached = -EBADF;
+        size_t n_fds = 1;
+        ShimHeader header;
+
+        memset(ret, 0, sizeof(*ret));
+        *ret_fd = -EBADF;
+        if (!packet)
+                return -ENOMEM;
+        ssize_t n = receive_message(fd, packet, sizeof(ShimHeader) + SHIM_MESSAGE_MAX, &attached, &n_fds);
+        if (n <= 0)
+                return n;
+        if ((size_t) n < sizeof(header))
+                return -EBADMSG;
+        memcpy(&header, packet, sizeof(header));
+        if (header.size != (size_t) n - sizeof(header) || header.kind == 0 ||
+            header.kind >= _SHIM_MESSAGE_MAX)
+                return -EBADMSG;
+
+        int r = object_from_json_text(&shim_message_type, ret, packet + sizeof(header), header.size, 0,
+                                      NULL);
+        if (r < 0)
+                return r;
+        *ret_fd = TAKE_FD(attached);
+        return header.kind;
+}

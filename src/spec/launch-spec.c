@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "launch-spec.h"
+
+#define F(type, member) offsetof(type, member)
+
+static const char *const launch_mount_words[] = { "bind", "tmpfs", NULL };
+static const char *const launch_network_words[] = { "private", "host", NULL };
+
+static const Field launch_mount_fields[] = {
+        { "Type", FIELD_ENUM, F(LaunchMount, type), .words = launch_mount_words },
+        { "Source", FIELD_STRING, F(LaunchMount, source) },
+        { "Target", FIELD_STRING, F(LaunchMount, target), FIELD_REQUIRED },
+        { "ReadOnly", FIELD_BOOL, F(LaunchMount, read_only) },
+        { "CreateSource", FIELD_BOOL, F(LaunchMount, create_source) },
+        { "IdMapped", FIELD_BOOL, F(LaunchMount, id_mapped) },
+        { "Options", FIELD_STRING, F(LaunchMount, options) },
+        {},
+};
+const ObjectType launch_mount_type = { "launch mount", sizeof(LaunchMount), launch_mount_fields };
+
+static const Field launch_interface_fields[] = {
+        { "Name", FIELD_STRING, F(LaunchInterface, name), FIELD_REQUIRED },
+        { "Addresses", FIELD_STRV, F(LaunchInterface, addresses) },
+        { "IPv4Gateway", FIELD_STRING, F(LaunchInterface, ipv4_gateway) },
+        { "IPv6Gateway", FIELD_STRING, F(LaunchInterface, ipv6_gateway) },
+        {},
+};
+const ObjectType launch_interface_type = { "launch interface", sizeof(LaunchInterface),
+                                           launch_interface_fields };
+
+static const Field launch_spec_fields[] = {
+        { "Id", FIELD_STRING, F(LaunchSpec, id), FIELD_REQUIRED },
+        { "Name", FIELD_STRING, F(LaunchSpec, name), FIELD_REQUIRED },
+        { "Image", FIELD_STRING, F(LaunchSpec, image) },
+        { "Unit", FIELD_STRING, F(LaunchSpec, unit) },
+        { "Lower", FIELD_STRV, F(LaunchSpec, lower) },
+        { "Upper", FIELD_STRING, F(LaunchSpec, upper) },
+        { "Work", FIELD_STRING, F(LaunchSpec, work) },
+        { "VolatileUpper", FIELD_BOOL, F(LaunchSpec, volatile_upper) },
+        { "ReadOnly", FIELD_BOOL, F(LaunchSpec, read_only) },
+        { "Arguments", FIELD_STRV, F(LaunchSpec, arguments), FIELD_REQUIRED },
+        { "Environment", FIELD_STRV, F(LaunchSpec, environment) },
+        { "WorkingDirectory", FIELD_STRING, F(LaunchSpec, working_directory) },
+        { "User", FIELD_STRING, F(LaunchSpec, user) },
+        { "Terminal", FIELD_BOOL, F(LaunchSpec, terminal) },
+        { "OpenStdin", FIELD_BOOL, F(LaunchSpec, open_stdin) },
+        { "StdinOnce", FIELD_BOOL, F(LaunchSpec, stdin_once) },
+        { "Rows", FIELD_UINT, F(LaunchSpec, rows) },
+        { "Columns", FIELD_UINT, F(LaunchSpec, columns) },
+        { "Hostname", FIELD_STRING, F(LaunchSpec, hostname) },
+        { "Init", FIELD_BOOL, F(LaunchSpec, init) },
+        { "UIDBase", FIELD_UINT, F(LaunchSpec, uid_base) },
+        { "UIDCount", FIELD_UINT, F(LaunchSpec, uid_count) },
+        { "Network", FIELD_ENUM, F(LaunchSpec, network), .words = launch_network_words },
+        { "Interfaces", FIELD_LIST, F(LaunchSpec, interfaces), .type_of = &launch_interface_type },
+        { "Mounts", FIELD_LIST, F(LaunchSpec, mounts), .type_of = &launch_mount_type },
+        { "MaskedPaths", FIELD_STRV, F(LaunchSpec, masked_paths) },
+        { "ReadOnlyPaths", FIELD_STRV, F(LaunchSpec, read_only_paths) },
+        { "Capabilities", FIELD_STRV, F(LaunchSpec, capabilities) },
+        { "NoNewPrivileges", FIELD_BOOL, F(LaunchSpec, no_new_privileges) },
+        { "Privileged", FIELD_BOOL, F(LaunchSpec, privileged) },
+        { "StopSignal", FIELD_INT, F(LaunchSpec, stop_signal) },
+        { "Sysctls", FIELD_MAP, F(LaunchSpec, sysctls) },
+        {},
+};
+const ObjectType launch_spec_type = { "launch document", sizeof(LaunchSpec), launch_spec_fields };

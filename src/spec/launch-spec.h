@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The launch document: all that a shim needs to know of its container, written by berthd to
+ * /run/berth/containers/<id>/launch.json before the shim is spawned. Nothing in it is the user's wish any more:
+ * image, defaults and request have been merged, addresses reserved, paths are absolute on the host.
+ * It is our own form instead of the OCI runtime config: the one table engine reads it, and each key is applied by
+ * exactly one step of the plan (src/runtime/plan.h). */
+
+#include "container-spec.h"
+#include "object.h"
+
+typedef enum LaunchMountType {
+        LAUNCH_BIND, /* source (host path, recursive) on target */
+        LAUNCH_TMPFS,
+} LaunchMountType;
+
+typedef struct LaunchMount {
+        int type; /* LaunchMountType */
+        char *source;
+        char *target;
+        bool read_only;
+        bool create_source;
+        bool id_mapped; /* files keep the container's ids: the mount is id-mapped when there is a user namespace */
+        char *options;
+} LaunchMount;
+extern const ObjectType launch_mount_type;
+
+/* One interface inside the container, created by berthd in the container's network namespace under this name before
+ * it sends GO; init gives it its addresses and routes. */
+typedef struct LaunchInterface {
+        char *name;
+        char **addresses; /* with prefix length */
+        char *ipv4_gateway;
+        char *ipv6_gateway;
+} LaunchInterface;
+extern const ObjectType launch_interface_type;
+
+typedef enum LaunchNetwork {
+        LAUNCH_NETWORK_PRIVATE, /* a new namespace */
+        LAUNCH_NETWORK_HOST,
+} LaunchNetwork;
+
+typedef struct LaunchSpec {
+        char *id;
+        char *name;
+        char *image; /* for IMAGE_NAME in the journal */
+        char *unit;  /* "berth-web.scope", for OBJECT_SYSTEMD_UNIT in the journal */
+
+        /* Root file system. Overlay is always mounted with userxattr, in either user namespace mode, so that layers
+         * and upper directories mean the same in both. All of them hold the container's own ids (root is 0). */
+        char **lower; /* absolute paths, topmost layer first */
+        char *upper;
+        char *work;
+        bool volatile_upper; /* of a container that goes away at exit: no sync at unmount */
+        bool read_only;
+
+        char **arguments;
+        char **environment;
+        char *working_directory; /* created when missing, as Docker does */
+        char *user;              /* looked up in the container's /etc/passwd and /etc/group by init */
+        bool terminal;
+        bool open_stdin;
+        bool stdin_once;
+        uint32_t rows, columns;
+        char *hostname;
+        bool init;
+
+        uint32_t uid_base, uid_count; /* uid_count 0: the host's user namespace */
+        int network;                  /* LaunchNetwork */
+        List interfaces;              /* LaunchInterface */
+        List mounts;                  /* LaunchMount, in the order in which they are made */
+        char **masked_paths;
+        char **read_only_paths;
+        char **capabilities; /* "CAP_CHOWN", …: bounding, permitted and effective set */
+        bool no_new_privileges;
+        bool privileged;
+        int stop_signal;
+        char **sysctls; /* map */
+} LaunchSpec;
+extern const ObjectType launch_spec_type;
