@@ -178,7 +178,8 @@ class Registry:
         config.write_text(f"version: 0.1\nlog: {{level: info}}\nhttp: {{addr: {self.address}}}\n"
                           f"storage:\n  filesystem: {{rootdirectory: {self.storage}}}\n  delete: {{enabled: true}}\n")
         with open(self.log, "wb") as log:
-            self.process = subprocess.Popen(["docker-registry", "serve", config], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.process = subprocess.Popen(["docker-registry", "serve", config], stdin=subprocess.DEVNULL,
+                                            stdout=log, stderr=log)
         try:
             poll(self.answers, 20, f"the registry; it said:\n{self.log.read_text()}")
         except BaseException:
@@ -191,8 +192,9 @@ class Registry:
 
     def push(self, source, name):
         """SOURCE as skopeo spells it (oci:FOLDER:TAG, docker-archive:FILE); returns the full name to pull."""
-        run("skopeo", "--insecure-policy", "copy", "--quiet", "--dest-tls-verify=false", source, f"docker://{self.address}/{name}")
-        return f"{self.address}/{name}"
+        target = f"{self.address}/{name}"
+        run("skopeo", "--insecure-policy", "copy", "--quiet", "--dest-tls-verify=false", source, f"docker://{target}")
+        return target
 
     def stop(self):
         self.process.kill()
