@@ -143,9 +143,9 @@ def no_leaks(request):
     if getattr(request.node, "failed", False):
         return                  # one failure is enough to read about
     if left and not request.node.get_closest_marker("leaves_containers"):
-        pytest.fail(f"the test left containers: {', '.join(sorted(left))}")
+        pytest.fail(f"the test left containers: {', '.join(sorted(left))}", pytrace=False)
     if leaked:
-        pytest.fail("left behind on the host:\n  " + "\n  ".join(sorted(leaked)))
+        pytest.fail("left behind on the host: " + "\n  ".join(sorted(leaked)), pytrace=False)
 
 
 # --- images and registries ------------------------------------------------------------------------------
