@@ -35,6 +35,14 @@ class HostError(Exception):
     """Something that the user must know, in words for the user."""
 
 
+def become_root(program, *arguments):
+    """Starts the program over, with sudo; what the caller set for the tests goes along."""
+    try:
+        os.execvp("sudo", ["sudo", "--preserve-env=BERTH_TEST_DIR,BERTH_BUILD,TERM", "--", program, *arguments])
+    except OSError as error:
+        raise SystemExit(f"{os.path.basename(program)}: this needs root, and sudo can't be run: {error.strerror}") from None
+
+
 def host_dir(name):
     if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?", name):
         raise HostError(f'"{name}" is not a name for a host: use up to 40 of a-z, 0-9 and "-"')
