@@ -22,7 +22,7 @@ int reference_parse(const char *s, Reference *ret, Error *error); /* ERROR_INVAL
 void reference_done(Reference *reference);
 /* "docker.io/library/debian:12@sha256:…": unique, what names in the store look like. */
 char *reference_to_string(const Reference *reference);
-/* "debian:12": the shortest text that parses to the same, for people. */
+/* "debian:12": what parses to the same without the parts that go without saying, for people. The tag is always said. */
 char *reference_to_familiar(const Reference *reference);
 /* Canonical form of a written name in one go. */
 int reference_canonicalize(const char *s, char **ret, Error *error);
