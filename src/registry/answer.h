@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What a registry's answer other than 2xx means, in words. */
+
+#include "session.h"
+
+/* Registries do not tell strangers whether something is private or not there. */
+#define ANSWER_MISSING_OR_LOGIN "%s: the registry says it does not exist, or needs a login"
+
+/* Sets the error of the answer; returns its negative errno. */
+int answer_error(const Registry *registry, const HttpResponse *response, Error *error);
+/* Sets the error of an exchange that brought no answer (response->failure). */
+int failure_error(const Registry *registry, const HttpResponse *response, Error *error);
+
+/* Pure, for tests: the first message in a registry's error document ({"errors": [{"code", "message"}]}), made fit to be
+ * shown: one line, no control characters, not too long. NULL when there is none. */
+char *answer_message(const char *data, size_t size);

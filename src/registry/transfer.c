@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <ctype.h>
+#include <curl/curl.h>
+#include <poll.h>
+#include <pthread.h>
+
+#include "http-header.h"
+#include "time-util.h"
+#include "transfer.h"
+
+struct Transfer {
+        CURL *easy;
+        CURLM *multi;
+        int cancel_fds[CANCEL_FDS_MAX];
+        char detail[CURL_ERROR_SIZE]; /* curl's own words */
+
+        /* of the request under way */
+        const HttpRequest *request;
+        HttpResponse *response;
+        struct curl_slist *headers;
+        size_t header_size;
+        Error *error;
+};
+
+void http_response_done(HttpResponse *response) {
+        free(response->reason);
+        free(response->redirect);
+        free(response->content_type);
+        free(response->content_digest);
+        free(response->content_range);
+        challenge_done(&response->challenge);
+        string_buffer_done(&response->error);
+        *response = (HttpResponse){ .content_length = UINT64_MAX };
+}
+
+static int global_result;
+static pthread_once_t global_once = PTHREAD_ONCE_INIT;
+
+static void init_global(void) {
+        global_result = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? 0 : -ENOMEM;
+}
+
+int transfer_new(const int cancel_fds[static CANCEL_FDS_MAX], Transfer **ret, Error *error) {
+        pthread_once(&global_once, init_global);
+
+        _cleanup_(transfer_freep) Transfer *transfer = new0(Transfer, 1);
+        if (!transfer || global_result < 0)
+                return error_set(error, ERROR_OUT_OF_MEMORY, "out of memory");
+        memcpy(transfer->cancel_fds, cancel_fds, sizeof(transfer->cancel_fds));
+        transfer->easy = curl_easy_init();
+        transfer->multi = curl_multi_init();
+        if (!transfer->easy || !transfer->multi)
+                return error_set(error, ERROR_OUT_OF_MEMORY, "out of memory");
+        *ret = TAKE_PTR(transfer);
+        return 0;
+}
+
+Transfer *transfer_free(Transfer *transfer) {
+        if (!transfer)
+                return NULL;
+        curl_easy_cleanup(transfer->easy);
+        curl_multi_cleanup(transfer->multi);
+        free(transfer);
+        return NULL;
+}
+
+/* ---- what curl calls ---- */
+
+static void take_retry_after(HttpResponse *response, const char *value) {
+        uint64_t usec;
+
+        if (parse_retry_after(value, realtime_usec(), &usec) >= 0)
+                response->retry_after = usec;
+}
+
+static void take_content_length(HttpResponse *response, const char *value) {
+        char *end;
+
+        errno = 0;
+        uint64_t n = strtoull(value, &end, 10);
+        if (errno == 0 && end != value && *end == 0 && value[0] != '-')
+                response->content_length = n;
+}
+
+static void take_challenge(HttpResponse *response, const char *value) {
+        (void) challenge_parse(&response->challenge, value);
+}
+
+static const struct {
+        const char *name;
+        size_t offset; /* of the member that keeps the value, where `take` is NULL */
+        void (*take)(HttpResponse *response, const char *value);
+} known_headers[] = {
+        { "Content-Type", offsetof(HttpResponse, content_type) },
+        { "Docker-Content-Digest", offsetof(HttpResponse, content_digest) },
+        { "Content-Range", offsetof(HttpResponse, content_range) },
+        { "Content-Length", .take = take_content_length },
+        { "Retry-After", .take = take_retry_after },
+        { "WWW-Authenticate", .take = take_challenge },
+};
+
+static size_t on_header(char *line, size_t size, size_t n, void *userdata) {
+        Transfer *transfer = userdata;
+
+        size *= n;
+        transfer->header_size += size;
+        if (transfer->header_size > RESPONSE_HEADERS_MAX)
+                return 0;
+        /* The status line of an answer; an interim one (100) may have come before it. */
+        if (size > 5 && strncmp(line, "HTTP/", 5) == 0) {
+                http_response_done(transfer->response);
+                return size;
+        }
+        for (size_t i = 0; i < ELEMENTSOF(known_headers); i++) {
+                _cleanup_free_ char *value = header_value(line, size, known_headers[i].name);
+                if (!value)
+                        continue;
+                if (known_headers[i].take) {
+                        known_headers[i].take(transfer->response, value);
+                        continue;
+                }
+                char **member = (char **) ((char *) transfer->response + known_headers[i].offset);
+                free_and_replace(*member, TAKE_PTR(value));
+        }
+        return size;
+}
+
+static size_t on_body(char *data, size_t size, size_t n, void *userdata) {
+        Transfer *transfer = userdata;
+        HttpResponse *response = transfer->response;
+
+        size *= n;
+        if (response->status == 0)
+                curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &response->status);
+        if (response->status / 100 == 2) {
+                int r = transfer->request->sink(transfer->request->userdata, response, data, size,
+                                                transfer->error);
+                if (r < 0) {
+                        response->failure = TRANSFER_REFUSED;
+                        return 0;
+                }
+                response->received += size;
+                return size;
+        }
+        /* A failure that talks without end is cut short; what follows does not matter. */
+        size_t keep = MIN(size, RESPONSE_ERROR_MAX - response->error.size);
+        if (keep == 0 || string_buffer_append(&response->error, data, keep) < 0)
+                return 0;
+        return size;
+}
+
+/* ---- what went wrong ---- */
+
+static const struct {
+        CURLcode code;
+        TransferFailure failure;
+        const char *reason; /* NULL: the system's or curl's own words */
+} failures[] = {
+        { CURLE_COULDNT_RESOLVE_HOST, TRANSFER_UNREACHABLE, "no such host" },
+        { CURLE_COULDNT_RESOLVE_PROXY, TRANSFER_UNREACHABLE, "no such proxy" },
+        { CURLE_COULDNT_CONNECT, TRANSFER_UNREACHABLE, NULL },
+        { CURLE_PROXY, TRANSFER_UNREACHABLE, NULL },
+        { CURLE_SSL_CONNECT_ERROR, TRANSFER_NOT_TLS, NULL },
+        { CURLE_PEER_FAILED_VERIFICATION, TRANSFER_UNTRUSTED, NULL },
+        { CURLE_SSL_ISSUER_ERROR, TRANSFER_UNTRUSTED, NULL },
+        { CURLE_SSL_CACERT_BADFILE, TRANSFER_UNTRUSTED, NULL },
+        { CURLE_UNSUPPORTED_PROTOCOL, TRANSFER_SENSELESS, "it does not speak HTTP" },
+        { CURLE_WEIRD_SERVER_REPLY, TRANSFER_SENSELESS, "it does not speak HTTP" },
+        { CURLE_URL_MALFORMAT, TRANSFER_SENSELESS, "the address is malformed" },
+        { CURLE_GOT_NOTHING, TRANSFER_BROKEN, "it closed the connection without an answer" },
+        { CURLE_PARTIAL_FILE, TRANSFER_BROKEN, "the connection was closed too early" },
+        { CURLE_RECV_ERROR, TRANSFER_BROKEN, NULL },
+        { CURLE_SEND_ERROR, TRANSFER_BROKEN, NULL },
+};
+
+static char *lower_first(const char *s) {
+        char *copy = strdup(s);
+
+        if (copy && isupper((unsigned char) copy[0]) && islower((unsigned char) copy[1]))
+                copy[0] = (char) tolower((unsigned char) copy[0]);
+        return copy;
+}
+
+static char *failure_reason(Transfer *transfer, const char *known) {
+        long number = 0;
+
+        if (known)
+                return strdup(known);
+        curl_easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &number);
+        if (number != 0 && transfer->response->failure != TRANSFER_UNTRUSTED)
+                return lower_first(strerror((int) number));
+        return lower_first(isempty(transfer->detail) ? "the connection broke off" : transfer->detail);
+}
+
+static void note_time_out(Transfer *transfer) {
+        curl_off_t connected = 0;
+
+        curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &connected);
+        HttpResponse *response = transfer->response;
+        response->failure = connected > 0 ? TRANSFER_BROKEN : TRANSFER_UNREACHABLE;
+        response->reason = connected > 0 ? format_string("nothing came for %d s", TRANSFER_STALL_SECONDS)
+                                         : format_string("no answer within %d s", TRANSFER_CONNECT_SECONDS);
+}
+
+static void note_failure(Transfer *transfer, CURLcode code) {
+        HttpResponse *response = transfer->response;
+        const char *known = NULL;
+
+        if (response->failure != TRANSFER_NO_FAILURE) /* the sink's */
+                return;
+        if (code == CURLE_OPERATION_TIMEDOUT) {
+                note_time_out(transfer);
+                return;
+        }
+        response->failure = TRANSFER_BROKEN;
+        if (transfer->header_size > RESPONSE_HEADERS_MAX) {
+                response->failure = TRANSFER_SENSELESS;
+                known = "its headers are too long";
+        }
+        for (size_t i = 0; i < ELEMENTSOF(failures); i++)
+                if (failures[i].code == code) {
+                        response->failure = failures[i].failure;
+                        known = failures[i].reason;
+                }
+        response->reason = failure_reason(transfer, known);
+
+        long number = 0;
+        curl_easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &number);
+        response->is_refused_connection = code == CURLE_COULDNT_RESOLVE_HOST ||
+                                          code == CURLE_COULDNT_RESOLVE_PROXY ||
+                                          (code == CURLE_COULDNT_CONNECT && number == ECONNREFUSED);
+}
+
+/* ---- performing ---- */
+
+static bool is_cancelled(const struct curl_waitfd *fds, unsigned n) {
+        for (unsigned i = 0; i < n; i++)
+                if (fds[i].revents != 0)
+                        return true;
+        return false;
+}
+
+static unsigned cancel_wait_fds(Transfer *transfer, struct curl_waitfd fds[static CANCEL_FDS_MAX]) {
+        unsigned n = 0;
+
+        for (size_t i = 0; i < CANCEL_FDS_MAX; i++)
+                if (transfer->cancel_fds[i] >= 0)
+                        fds[n++] = (struct curl_waitfd){ .fd = transfer->cancel_fds[i],
+                                                         .events = CURL_WAIT_POLLIN };
+        return n;
+}
+
+/* Drives the one handle until it is through. Returns curl's verdict, or CURLE_ABORTED_BY_CALLBACK when cancelled. */
+static CURLcode drive(Transfer *transfer) {
+        struct curl_waitfd fds[CANCEL_FDS_MAX];
+        unsigned n_fds = cancel_wait_fds(transfer, fds);
+        int running = 1, left;
+
+        while (curl_multi_perform(transfer->multi, &running) == CURLM_OK && running > 0)
+                if (curl_multi_poll(transfer->multi, fds, n_fds, 1000, NULL) != CURLM_OK ||
+                    is_cancelled(fds, n_fds)) {
+                        transfer->response->failure = TRANSFER_CANCELLED;
+                        return CURLE_ABORTED_BY_CALLBACK;
+                }
+        const CURLMsg *message = curl_multi_info_read(transfer->multi, &left);
+        return message && message->msg == CURLMSG_DONE ? message->data.result : CURLE_FAILED_INIT;
+}
+
+static int add_header(Transfer *transfer, const char *name, const char *value) {
+        _cleanup_free_ char *line = string_join(name, ": ", value);
+        struct curl_slist *more = line ? curl_slist_append(transfer->headers, line) : NULL;
+
+        if (!more)
+                return -ENOMEM;
+        transfer->headers = more;
+        return 0;
+}
+
+static int set_headers(Transfer *transfer, const HttpRequest *request) {
+        char range[64];
+
+        if (request->accept && add_header(transfer, "Accept", request->accept) < 0)
+                return -ENOMEM;
+        if (request->bearer) {
+                _cleanup_free_ char *value = string_join("Bearer ", request->bearer);
+                if (!value || add_header(transfer, "Authorization", value) < 0)
+                        return -ENOMEM;
+        }
+        if (request->range_start > 0) {
+                snprintf(range, sizeof(range), "bytes=%llu-", (unsigned long long) request->range_start);
+                if (add_header(transfer, "Range", range) < 0)
+                        return -ENOMEM;
+        }
+        return 0;
+}
+
+/* Blobs and manifests are hashed as they are, so no content coding is asked for. */
+static int set_options(Transfer *transfer, const HttpRequest *request) {
+        CURL *easy = transfer->easy;
+        CURLcode c = CURLE_OK;
+
+        curl_easy_reset(easy); /* keeps the connection */
+#define SET(option, value)                                                   \
+        do {                                                                 \
+                if (c == CURLE_OK)                                           \
+                        c = curl_easy_setopt(easy, CURLOPT_##option, value); \
+        } while (0)
+        SET(URL, request->url);
+        SET(PROTOCOLS_STR, "http,https");
+        SET(HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1); /* one request at a time has no use for streams */
+        SET(USERAGENT, "berth/" BERTH_VERSION);
+        SET(NOSIGNAL, 1L);
+        SET(CONNECTTIMEOUT, (long) TRANSFER_CONNECT_SECONDS);
+        SET(LOW_SPEED_LIMIT, 1L);
+        SET(LOW_SPEED_TIME, (long) TRANSFER_STALL_SECONDS);
+        SET(BUFFERSIZE, 256L * 1024);
+        SET(SUPPRESS_CONNECT_HEADERS, 1L);
+        SET(HTTPHEADER, transfer->headers);
+        SET(HEADERFUNCTION, on_header);
+        SET(HEADERDATA, transfer);
+        SET(WRITEFUNCTION, on_body);
+        SET(WRITEDATA, transfer);
+        SET(ERRORBUFFER, transfer->detail);
+        if (request->username) {
+                SET(HTTPAUTH, (long) CURLAUTH_BASIC);
+                SET(USERNAME, request->username);
+                SET(PASSWORD, strempty(request->password));
+        }
+        if (request->insecure) {
+                SET(SSL_VERIFYPEER, 0L);
+                SET(SSL_VERIFYHOST, 0L);
+        }
+#undef SET
+        return c == CURLE_OK ? 0 : -ENOMEM;
+}
+
+static CURLcode perform(Transfer *transfer, const HttpRequest *request) {
+        if (set_headers(transfer, request) < 0 || set_options(transfer, request) < 0 ||
+            curl_multi_add_handle(transfer->multi, transfer->easy) != CURLM_OK)
+                return CURLE_OUT_OF_MEMORY;
+        CURLcode code = drive(transfer);
+        curl_multi_remove_handle(transfer->multi, transfer->easy);
+        return code;
+}
+
+int transfer_perform(Transfer *transfer, const HttpRequest *request, HttpResponse *ret, Error *error) {
+        const char *redirect = NULL;
+
+        *ret = (HttpResponse){ .content_length = UINT64_MAX };
+        transfer->request = request;
+        transfer->response = ret;
+        transfer->error = error;
+        transfer->header_size = 0;
+        transfer->detail[0] = 0;
+
+        CURLcode code = perform(transfer, request);
+        curl_slist_free_all(transfer->headers);
+        transfer->headers = NULL;
+
+        if (ret->status == 0)
+                curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &ret->status);
+        /* Of a failure's body we only wanted the beginning. */
+        bool cut_short = code == CURLE_WRITE_ERROR && ret->failure == TRANSFER_NO_FAILURE &&
+                         ret->status / 100 != 2 && ret->error.size >= RESPONSE_ERROR_MAX;
+        if (code != CURLE_OK && !cut_short) {
+                note_failure(transfer, code);
+                return -ECOMM;
+        }
+        curl_easy_getinfo(transfer->easy, CURLINFO_REDIRECT_URL, &redirect);
+        ret->redirect = redirect ? strdup(redirect) : NULL;
+        return 0;
+}
+
+int transfer_wait(Transfer *transfer, uint64_t usec) {
+        struct pollfd fds[CANCEL_FDS_MAX];
+
+        for (size_t i = 0; i < CANCEL_FDS_MAX; i++)
+                fds[i] = (struct pollfd){ .fd = transfer->cancel_fds[i], .events = POLLIN };
+        uint64_t end = now_usec(CLOCK_MONOTONIC) + usec;
+        for (;;) {
+                uint64_t now = now_usec(CLOCK_MONOTONIC);
+                if (now >= end)
+                        return 0;
+                int n = poll(fds, CANCEL_FDS_MAX, (int) ((end - now + USEC_PER_MSEC - 1) / USEC_PER_MSEC));
+                if (n > 0)
+                        return -ECANCELED;
+                if (n < 0 && errno != EINTR)
+                        return negative_errno();
+        }
+}
