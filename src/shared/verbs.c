@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <string.h>
+
+#include "string-util.h"
+#include "strv.h"
+#include "suggest.h"
+#include "verbs.h"
+
+const Option common_options[] = {
+        { 'h', "help", NULL, "Show this help", option_flag, offsetof(CommonOptions, help) },
+        { 0, "version", NULL, "Show the version of berth", option_flag, offsetof(CommonOptions, version) },
+        {},
+};
+
+/* Does one of the "|"-separated aliases consist of these one or two words? */
+static bool alias_matches(const char *aliases, const char *first, const char *second) {
+        for (const char *p = strempty(aliases); *p; p += strcspn(p, "|"), p += *p == '|') {
+                size_t n = strcspn(p, "|"), m = strlen(first);
+                if (n < m || strncmp(p, first, m) != 0)
+                        continue;
+                if (!second ? n == m
+                            : n == m + 1 + strlen(second) && p[m] == ' ' &&
+                                      strncmp(p + m + 1, second, strlen(second)) == 0)
+                        return true;
+        }
+        return false;
+}
+
+static const Verb *find_noun_and_verb(const Program *program, const char *noun, const char *word) {
+        /* "image rm" is an alias of rmi, and not rm: what is spelled out goes before the rule. */
+        for (const Verb *v = program->verbs; v->name; v++)
+                if (alias_matches(v->aliases, noun, word))
+                        return v;
+        for (const Verb *v = program->verbs; v->name; v++)
+                if (v->noun && streq(v->noun, noun) &&
+                    (streq(v->name, word) || alias_matches(v->aliases, word, NULL)))
+                        return v;
+        return NULL;
+}
+
+const Verb *verb_find(const Program *program, char *const *words, size_t *ret_words) {
+        const Verb *verb;
+
+        if (words[0] && words[1] && (verb = find_noun_and_verb(program, words[0], words[1]))) {
+                *ret_words = 2;
+                return verb;
+        }
+        for (const Verb *v = program->verbs; words[0] && v->name; v++)
+                if (streq(v->name, words[0]) || alias_matches(v->aliases, words[0], NULL)) {
+                        *ret_words = 1;
+                        return v;
+                }
+        return NULL;
+}
+
+/* All one-word spellings, for suggestions. */
+static int collect_spellings(const Program *program, char ***ret) {
+        _cleanup_strv_free_ char **spellings = NULL;
+        int r;
+
+        for (const Verb *v = program->verbs; v->name; v++) {
+                if (v->flags & VERB_HIDDEN)
+                        continue;
+                _cleanup_strv_free_ char **aliases = NULL;
+                if ((r = strv_extend(&spellings, v->name)) < 0 ||
+                    (r = strv_split(strempty(v->aliases), "|", &aliases)) < 0)
+                        return r;
+                STRV_FOREACH(alias, aliases)
+                        if ((r = strv_extend(&spellings, *alias)) < 0)
+                                return r;
+        }
+        *ret = TAKE_PTR(spellings);
+        return 0;
+}
+
+static int report_unknown_verb(const Program *program, const char *word, Error *error) {
+        _cleanup_strv_free_ char **spellings = NULL;
+        Suggestion suggestion;
+
+        int r = collect_spellings(program, &spellings);
+        if (r < 0)
+                return error_set_errno(error, r, "cannot parse the command line");
+        suggestion_init(&suggestion, word);
+        STRV_FOREACH(s, spellings)
+                suggestion_consider(&suggestion, *s);
+        if (suggestion.best)
+                return error_set(error, ERROR_INVALID, "unknown verb \"%s\"; did you mean \"%s\"?", word,
+                                 suggestion.best);
+        return error_set(error, ERROR_INVALID, "unknown verb \"%s\" (%s help lists them)", word,
+                         program->name);
+}
+
+static int check_arguments(const Verb *verb, char **arguments, Error *error) {
+        size_t n = strv_length(arguments);
+
+        if (n < verb->min)
+                return error_set(error, ERROR_INVALID, "%s needs %s: berthctl %s %s", verb->name,
+                                 n == 0 ? "an argument" : "more arguments", verb->name, verb->synopsis);
+        if (n > verb->max && verb->max == 0)
+                return error_set(error, ERROR_INVALID, "%s takes no arguments, but was given \"%s\"",
+                                 verb->name, arguments[0]);
+        if (n > verb->max)
+                return error_set(error, ERROR_INVALID, "\"%s\" is one argument too many: berthctl %s %s",
+                                 arguments[verb->max], verb->name, verb->synopsis);
+        return 0;
+}
+
+/* The options struct of a verb, as its table says. */
+typedef struct VerbOptions {
+        const Verb *verb;
+        void *values;
+} VerbOptions;
+
+static void verb_options_done(VerbOptions *o) {
+        if (o->values && o->verb->done)
+                o->verb->done(o->values);
+        free(o->values);
+}
+
+static int verb_options_init(VerbOptions *o, const Verb *verb) {
+        *o = (VerbOptions){ .verb = verb, .values = calloc(1, MAX(verb->options_size, (size_t) 1)) };
+        if (!o->values)
+                return -ENOMEM;
+        if (verb->init)
+                verb->init(o->values);
+        return 0;
+}
+
+static size_t verb_option_sets(const Program *program, void *context, CommonOptions *common,
+                               const Verb *verb, void *values, OptionSet sets[static OPTION_SETS_MAX]) {
+        size_t n = 0;
+
+        for (size_t i = 0; verb && verb->options && verb->options[i] && n < OPTION_SETS_MAX - 2; i++)
+                sets[n++] = (OptionSet){ verb->options[i], values };
+        sets[n++] = (OptionSet){ program->options, context };
+        sets[n++] = (OptionSet){ common_options, common };
+        return n;
+}
+
+static int run_verb(const Program *program, void *context, CommonOptions *common, const Verb *verb,
+                    char **arguments, Error *error) {
+        OptionSet sets[OPTION_SETS_MAX];
+        _cleanup_(verb_options_done) VerbOptions options;
+
+        int r = verb_options_init(&options, verb);
+        if (r < 0)
+                return error_set_errno(error, r, "cannot run %s", verb->name);
+        if (!(verb->flags & VERB_RAW_ARGUMENTS)) {
+                size_t n = verb_option_sets(program, context, common, verb, options.values, sets);
+                r = options_parse(sets, n,
+                                  verb->flags & VERB_OPTIONS_FIRST ? OPTION_SCAN_FIRST : OPTION_SCAN_ALL,
+                                  verb->name, arguments, &arguments, error);
+                if (r < 0)
+                        return r;
+                if (common->help)
+                        return program_help(program, verb, stdout);
+                if ((r = check_arguments(verb, arguments, error)) < 0)
+                        return r;
+        }
+        return verb->run(context, arguments, options.values, error);
+}
+
+/* "berthctl: what, on what, why": one line, whatever the message came from. */
+static void report(const Program *program, Error *error) {
+        char *message = error->message;
+
+        for (char *p = message; p && *p; p++)
+                if (*p == '\n' || *p == '\r')
+                        *p = ' ';
+        fflush(stdout);
+        fprintf(stderr, "%s: %s\n", program->name, message ?: "out of memory");
+}
+
+static int failure_status(const Verb *verb, const Error *error) {
+        if (error->kind == ERROR_CANCELLED)
+                return 130;
+        if (verb && verb->flags & VERB_CONTAINER_STATUS)
+                return error_kind_to_exit_status(error->kind);
+        return EXIT_FAILURE;
+}
+
+/* Finds the verb behind the global options; NULL with r == 0 when those have answered already. */
+static int choose_verb(const Program *program, void *context, CommonOptions *common, char ***arguments,
+                       const Verb **ret, Error *error) {
+        OptionSet sets[OPTION_SETS_MAX];
+        size_t n_words = 0;
+
+        size_t n = verb_option_sets(program, context, common, NULL, NULL, sets);
+        int r = options_parse(sets, n, OPTION_SCAN_FIRST, NULL, *arguments, arguments, error);
+        if (r < 0)
+                return r;
+        if (common->version) {
+                printf("berth %s\n", BERTH_VERSION);
+                return 0;
+        }
+        if (common->help)
+                return program_help(program, NULL, stdout);
+
+        char *fallback[] = { (char *) program->default_verb, NULL };
+        char **words = **arguments ? *arguments : fallback;
+        const Verb *verb = verb_find(program, words, &n_words);
+        if (!verb)
+                return report_unknown_verb(program, words[0], error);
+        if (words != fallback)
+                *arguments += n_words;
+        *ret = verb;
+        return 0;
+}
+
+int program_run(const Program *program, void *context, int argc, char **argv) {
+        _cleanup_error_ Error error = {};
+        CommonOptions common = {};
+        char *none[] = { NULL };
+        char **arguments = argc > 0 ? argv + 1 : none;
+        const Verb *verb = NULL;
+
+        int r = choose_verb(program, context, &common, &arguments, &verb, &error);
+        if (r >= 0 && verb)
+                r = run_verb(program, context, &common, verb, arguments, &error);
+        if (r >= 0)
+                return r;
+        if (error.kind == ERROR_NONE)
+                (void) error_set_errno(&error, r, "%s failed", verb ? verb->name : program->name);
+        report(program, &error);
+        return failure_status(verb, &error);
+}
