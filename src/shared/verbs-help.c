@@ -62,7 +62,9 @@ static int print_options(FILE *out, const Option *table, size_t width) {
 }
 
 static size_t help_width(void) {
-        return MIN(MAX(terminal_columns(), COLUMN_MAX + 20U), (unsigned) HELP_WIDTH_MAX);
+        unsigned columns = MAX(terminal_columns(), COLUMN_MAX + 20U);
+
+        return MIN(columns, (unsigned) HELP_WIDTH_MAX);
 }
 
 static int print_verb_help(const Program *program, const Verb *verb, FILE *out) {
