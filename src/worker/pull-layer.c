@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include "fd-util.h"
+#include "image-spec.h"
+#include "pull.h"
+#include "string-util.h"
+
+#define LOCK_RETRY_MSEC 100
+#define REPORT_BYTES (128 * 1024) /* between two looks at progress and at the unpacking */
+
+typedef struct PullLayer {
+        Pull *pull;
+        const ImageLayer *layer;
+        PullSlot *slot; /* NULL once it is given back */
+        pthread_t thread;
+        atomic_bool fetching; /* what the unpacking says meanwhile is of no interest */
+
+        /* of the transfer under way */
+        BlobWriter *writer;
+        LayerUnpack *unpack;
+        bool unpack_failed; /* that is why the transfer was ended */
+        uint64_t reported;
+} PullLayer;
+
+/* ---- slots ---- */
+
+/* Waits for one. NULL when the pull has stopped. */
+static PullSlot *take_slot(Pull *pull) {
+        PullSlot *slot = NULL;
+
+        pthread_mutex_lock(&pull->lock);
+        while (!slot && !pull_is_stopped(pull)) {
+                for (size_t i = 0; i < PULL_DOWNLOADS_MAX && !slot; i++)
+                        if (!pull->slots[i].busy)
+                                slot = &pull->slots[i];
+                if (!slot)
+                        pthread_cond_wait(&pull->slot_free, &pull->lock);
+        }
+        if (slot)
+                slot->busy = true;
+        pthread_mutex_unlock(&pull->lock);
+        return slot;
+}
+
+static void give_slot_back(PullLayer *job) {
+        if (!job->slot)
+                return;
+        pthread_mutex_lock(&job->pull->lock);
+        job->slot->busy = false;
+        job->slot = NULL;
+        pthread_cond_signal(&job->pull->slot_free);
+        pthread_mutex_unlock(&job->pull->lock);
+}
+
+/* The first failure is the one to tell; it ends all other transfers. */
+static void stop(Pull *pull, Error *why) {
+        pthread_mutex_lock(&pull->lock);
+        error_move(&pull->error, why);
+        pull->stopped = true;
+        pthread_mutex_unlock(&pull->lock);
+        (void) write_full(pull->stop_fd, &(uint64_t){ 1 }, sizeof(uint64_t));
+}
+
+static bool is_out_of_space(Pull *pull) {
+        pthread_mutex_lock(&pull->lock);
+        bool full = pull->error.kind == ERROR_NO_SPACE;
+        pthread_mutex_unlock(&pull->lock);
+        return full;
+}
+
+/* ---- the lock of a digest ---- */
+
+/* One byte of the lock file stands for a digest: the one at the offset that its first digits are. So there is nothing
+ * to clean up, also after a kill. Two digests that share a byte would only wait for each other, never both for one
+ * another, since who holds a lock does not wait for a second one. */
+static int set_lock(const PullLayer *job, short type) {
+        char digits[15 + 1] = {};
+
+        memcpy(digits, digest_hex(job->layer->digest), sizeof(digits) - 1);
+        struct flock lock = {
+                .l_type = type,
+                .l_whence = SEEK_SET,
+                .l_start = (off_t) strtoull(digits, NULL, 16),
+                .l_len = 1,
+        };
+        return fcntl(job->pull->lock_fd, F_OFD_SETLK, &lock) < 0 ? negative_errno() : 0;
+}
+
+static int lock_layer(PullLayer *job, Error *error) {
+        struct pollfd fds[] = {
+                { .fd = worker_cancel_fd(), .events = POLLIN },
+                { .fd = job->pull->stop_fd, .events = POLLIN },
+        };
+
+        for (;;) {
+                int r = set_lock(job, F_WRLCK);
+                if (r != -EAGAIN && r != -EACCES)
+                        return r < 0 ? error_set_errno(error, r, "cannot lock layer %s", job->layer->digest)
+                                     : 0;
+                if (poll(fds, ELEMENTSOF(fds), LOCK_RETRY_MSEC) > 0)
+                        return error_set(error, ERROR_CANCELLED, "cancelled");
+        }
+}
+
+static void unlock_layer(PullLayer *job) {
+        (void) set_lock(job, F_UNLCK);
+}
+
+/* ---- fetching ---- */
+
+static bool unpacking_has_ended(const PullLayer *job) {
+        struct pollfd fd = { .fd = unpack_fd(job->unpack), .events = POLLIN };
+
+        return poll(&fd, 1, 0) > 0;
+}
+
+/* Takes what the network brings. An unpacking that has ended before the last byte has found something wrong. */
+static int layer_sink(void *userdata, const void *data, size_t size, Error *error) {
+        PullLayer *job = userdata;
+
+        int r = blob_writer_append(job->writer, data, size, error);
+        if (r < 0)
+                return r;
+        uint64_t received = blob_writer_size(job->writer);
+        if (received - job->reported < REPORT_BYTES)
+                return 0;
+        job->reported = received;
+        if (received < job->layer->size && unpacking_has_ended(job)) {
+                job->unpack_failed = true;
+                return error_set(error, ERROR_FAILED, "the unpacking failed"); /* unpack_wait() knows why */
+        }
+        worker_progress(job->pull->worker, job->layer->digest, "downloading", received, job->layer->size);
+        return 0;
+}
+
+static int download(PullLayer *job, Error *error) {
+        const Sink sink = { layer_sink, job };
+
+        if (!job->slot->session) {
+                int r = registry_session_new(job->pull->registry, &job->slot->session, error);
+                if (r < 0)
+                        return r;
+        }
+        worker_progress(job->pull->worker, job->layer->digest, "downloading", job->reported,
+                        job->layer->size);
+        int r = registry_get_blob(job->slot->session, job->layer->digest, job->reported, job->layer->size,
+                                  &sink, error);
+        if (r < 0)
+                return r;
+        return blob_writer_commit(job->writer, error);
+}
+
+/* Ends a transfer that failed. What came is kept for the next time, unless it is in doubt or in the way. */
+static void abort_writer(PullLayer *job, const Error *error) {
+        bool doubtful = job->unpack_failed ? !pull_is_stopped(job->pull) : error->kind == ERROR_CORRUPT;
+        bool full = error->kind == ERROR_NO_SPACE || is_out_of_space(job->pull);
+
+        blob_writer_abort(job->writer, !doubtful && !full, job->unpack_failed ? NULL : error);
+}
+
+/* Downloads into the writer while the layer is unpacked behind it. */
+static int fetch_with_writer(PullLayer *job, bool *ret_committed, Error *error) {
+        _cleanup_error_ Error failure = {};
+
+        job->fetching = true;
+        int r = unpack_start(job->pull->content, job->layer, job->writer, job->layer->digest, &job->unpack,
+                             error);
+        if (r < 0)
+                return r;
+        r = download(job, &failure);
+        job->fetching = false;
+        *ret_committed = r >= 0;
+        if (r >= 0)
+                give_slot_back(job);
+        else {
+                abort_writer(job, &failure);
+                if (!job->unpack_failed)
+                        error_move(error, &failure);
+        }
+        int u = unpack_wait(TAKE_PTR(job->unpack), NULL, NULL, error);
+        return r < 0 && !job->unpack_failed ? r : u;
+}
+
+/* One transfer, from what an earlier one has left or from the beginning. *ret_doubtful: what it took up may have been
+ * damaged. */
+static int fetch_once(PullLayer *job, bool resume, bool *ret_doubtful, Error *error) {
+        _cleanup_(blob_writer_freep) BlobWriter *writer = NULL;
+        bool committed = false;
+
+        int r = blob_writer_open(job->pull->content, job->layer->digest, job->layer->size, resume, &writer,
+                                 error);
+        if (r < 0)
+                return r;
+        job->writer = writer;
+        job->unpack_failed = false;
+        job->reported = blob_writer_size(writer);
+        bool resumed = job->reported > 0;
+        r = fetch_with_writer(job, &committed, error);
+        *ret_doubtful = r < 0 && resumed && !committed && error->kind == ERROR_CORRUPT;
+        return r;
+}
+
+static int fetch(PullLayer *job, Error *error) {
+        _cleanup_error_ Error first = {};
+        bool doubtful = false;
+
+        int r = fetch_once(job, true, &doubtful, &first);
+        if (doubtful)
+                return fetch_once(job, false, &doubtful, error);
+        error_move(error, &first);
+        return r;
+}
+
+/* The blob is here, only its layer is not. */
+static int unpack_only(PullLayer *job, Error *error) {
+        LayerUnpack *unpack;
+
+        give_slot_back(job);
+        int r = unpack_start(job->pull->content, job->layer, NULL, job->layer->digest, &unpack, error);
+        return r < 0 ? r : unpack_wait(unpack, NULL, NULL, error);
+}
+
+static int bring(PullLayer *job, Error *error) {
+        const ImageLayer *layer = job->layer;
+        ContentStore *content = job->pull->content;
+
+        if (!content_has_blob(content, layer->digest, NULL))
+                return fetch(job, error);
+        if (!content_has_layer(content, layer->diff_id, NULL))
+                return unpack_only(job, error);
+        worker_progress(job->pull->worker, layer->digest, "exists", layer->size, layer->size);
+        return 0;
+}
+
+static void *layer_thread(void *userdata) {
+        _cleanup_error_ Error error = {};
+        PullLayer *job = userdata;
+
+        int r = lock_layer(job, &error);
+        if (r >= 0) {
+                r = bring(job, &error);
+                unlock_layer(job);
+        }
+        if (r < 0)
+                stop(job->pull, &error);
+        give_slot_back(job);
+        return NULL;
+}
+
+void pull_layer_progress(Pull *pull, const char *id, const char *status, uint64_t current, uint64_t total) {
+        for (size_t i = 0; i < pull->n_layers; i++)
+                if (streq(pull->layers[i].layer->digest, id) && pull->layers[i].fetching)
+                        return;
+        worker_progress(pull->worker, id, status, current, total);
+}
+
+/* ---- all of them ---- */
+
+static int by_size(const void *a, const void *b) {
+        const ImageLayer *x = ((const PullLayer *) a)->layer, *y = ((const PullLayer *) b)->layer;
+
+        return x->size < y->size ? 1 : x->size > y->size ? -1 : 0;
+}
+
+static bool is_listed(const Pull *pull, const ImageLayer *layer) {
+        for (size_t i = 0; i < pull->n_layers; i++)
+                if (streq(pull->layers[i].layer->digest, layer->digest))
+                        return true;
+        return false;
+}
+
+/* The largest first, so that the last ones to end are small; each digest once, since an image may have the same layer
+ * several times. */
+static int list_layers(Pull *pull, const List *layers, Error *error) {
+        pull->layers = new0(PullLayer, MAX(layers->n, (size_t) 1));
+        if (!pull->layers)
+                return error_set(error, ERROR_OUT_OF_MEMORY, "out of memory");
+        for (size_t i = 0; i < layers->n; i++) {
+                const ImageLayer *layer = LIST_ITEM(layers, ImageLayer, i);
+                if (is_listed(pull, layer))
+                        continue;
+                pull->layers[pull->n_layers++] = (PullLayer){ .pull = pull, .layer = layer };
+                worker_progress(pull->worker, layer->digest, "waiting", 0, layer->size);
+        }
+        qsort(pull->layers, pull->n_layers, sizeof(PullLayer), by_size);
+        return 0;
+}
+
+/* Starts the layers one after the other as slots become free. Returns how many there are to be joined. */
+static size_t start_layers(Pull *pull) {
+        size_t n;
+
+        for (n = 0; n < pull->n_layers; n++) {
+                PullLayer *job = &pull->layers[n];
+                job->slot = take_slot(pull);
+                if (!job->slot)
+                        break;
+                int r = -pthread_create(&job->thread, NULL, layer_thread, job);
+                if (r < 0) {
+                        _cleanup_error_ Error error = {};
+                        error_set_errno(&error, r, "cannot start a thread");
+                        stop(pull, &error);
+                        give_slot_back(job);
+                        break;
+                }
+        }
+        return n;
+}
+
+int pull_layers(Pull *pull, const List *layers, Error *error) {
+        int r = list_layers(pull, layers, error);
+        if (r < 0)
+                return r;
+        size_t n = start_layers(pull);
+        for (size_t i = 0; i < n; i++)
+                pthread_join(pull->layers[i].thread, NULL);
+        pull->n_layers = 0;
+        free(pull->layers);
+        pull->layers = NULL;
+
+        if (worker_cancelled())
+                return worker_set_cancelled(error);
+        if (!pull->stopped)
+                return 0;
+        ErrorKind kind = pull->error.kind;
+        error_move(error, &pull->error);
+        return -error_kind_to_errno(kind);
+}
