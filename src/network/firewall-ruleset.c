@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "firewall.h"
+#include "network-definition.h"
+#include "string-util.h"
+
+/* What a network needs of the rules: its bridge's name and its ranges. */
+
+static int append_set(StringBuffer *text, const char *name, const NetworkSpec *const *specs, size_t n,
+                      bool internal_only) {
+        const char *separator = " elements = { ";
+
+        int r = string_buffer_appendf(text, "\tset %s {\n\t\ttype ifname\n\t\t", name);
+        for (size_t i = 0; i < n && r >= 0; i++) {
+                if (internal_only && !specs[i]->internal)
+                        continue;
+                r = string_buffer_appendf(text, "%s\"%s\"", separator, specs[i]->interface);
+                separator = ", ";
+        }
+        return r < 0 ? r : string_buffer_append_string(text, separator[0] == ',' ? " }\n\t}\n" : "\n\t}\n");
+}
+
+static int append_forward(StringBuffer *text, const NetworkSpec *const *specs, size_t n) {
+        int r = string_buffer_append_string(text,
+                                            "\tchain forward {\n"
+                                            "\t\ttype filter hook forward priority filter; policy accept;\n"
+                                            "\t\tiifname != @bridges oifname != @bridges accept\n"
+                                            "\t\tct state established,related accept\n"
+                                            "\t\tct status dnat accept\n");
+        for (size_t i = 0; i < n && r >= 0; i++)
+                r = string_buffer_appendf(text, "\t\tiifname \"%1$s\" oifname \"%1$s\" accept\n",
+                                          specs[i]->interface);
+        return r < 0 ? r
+                     : string_buffer_append_string(text, "\t\toifname @bridges drop\n"
+                                                         "\t\tiifname @internal drop\n"
+                                                         "\t}\n");
+}
+
+static int append_masquerade(StringBuffer *text, const NetworkSpec *spec) {
+        int r = 0;
+
+        for (size_t i = 0; i < spec->subnets.n && r >= 0; i++) {
+                char subnet[SUBNET_TEXT_MAX];
+                NetworkRange range;
+
+                r = network_range_parse(LIST_ITEM(&spec->subnets, NetworkSubnet, i), &range, NULL);
+                if (r >= 0)
+                        r = string_buffer_appendf(text, "\t\t%s saddr %s oifname != \"%s\" masquerade\n",
+                                                  range.subnet.address.family == AF_INET ? "ip" : "ip6",
+                                                  subnet_format(&range.subnet, subnet), spec->interface);
+        }
+        return r;
+}
+
+int firewall_ruleset_make(const NetworkSpec *const *specs, size_t n, char **ret) {
+        _cleanup_(string_buffer_done) StringBuffer text = {};
+
+        /* Naming the table first makes it exist, so that deleting it can't fail; all three happen at once. */
+        int r = string_buffer_append_string(&text, "table inet " FIREWALL_TABLE "\n"
+                                                   "delete table inet " FIREWALL_TABLE "\n"
+                                                   "table inet " FIREWALL_TABLE " {\n");
+        if (r >= 0)
+                r = append_set(&text, "bridges", specs, n, false);
+        if (r >= 0)
+                r = append_set(&text, "internal", specs, n, true);
+        if (r >= 0)
+                r = append_forward(&text, specs, n);
+        if (r >= 0)
+                r = string_buffer_append_string(
+                        &text, "\tchain postrouting {\n"
+                               "\t\ttype nat hook postrouting priority srcnat; policy accept;\n");
+        for (size_t i = 0; i < n && r >= 0; i++)
+                if (!specs[i]->internal)
+                        r = append_masquerade(&text, specs[i]);
+        if (r >= 0)
+                r = string_buffer_append_string(&text, "\t}\n}\n");
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(text.data);
+        return 0;
+}
