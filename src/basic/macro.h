@@ -74,7 +74,7 @@ static inline void freep(void *pointer) {
 #define _cleanup_free_ _cleanup_(freep)
 
 #define new0(type, n) ((type *) calloc((n), sizeof(type)))
-#define new (type, n) ((type *) reallocarray(NULL, (n), sizeof(type)))
+#define new_array(type, n) ((type *) reallocarray(NULL, (n), sizeof(type)))
 
 /* Frees what the variable holds, then stores the new value; returns the new value. */
 #define free_and_replace(variable, value) \
