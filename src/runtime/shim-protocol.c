@@ -31,7 +31,7 @@ typedef struct ShimHeader {
         uint32_t size;
 } ShimHeader;
 
-int shim_send(int fd, ShimMessageKind kind, const ShimMessage *message, int attached_fd) {
+int shim_encode(ShimMessageKind kind, const ShimMessage *message, char **ret, size_t *ret_size) {
         static const ShimMessage empty = {};
         size_t size;
 
@@ -42,12 +42,22 @@ int shim_send(int fd, ShimMessageKind kind, const ShimMessage *message, int atta
         if (size > SHIM_MESSAGE_MAX)
                 return -EMSGSIZE;
 
-        _cleanup_free_ char *packet = malloc(sizeof(ShimHeader) + size);
+        char *packet = malloc(sizeof(ShimHeader) + size);
         if (!packet)
                 return -ENOMEM;
         memcpy(packet, &(ShimHeader){ .kind = kind, .size = size }, sizeof(ShimHeader));
         memcpy(packet + sizeof(ShimHeader), text, size);
-        return send_message(fd, packet, sizeof(ShimHeader) + size, &attached_fd, attached_fd >= 0);
+        *ret = packet;
+        *ret_size = sizeof(ShimHeader) + size;
+        return 0;
+}
+
+int shim_send(int fd, ShimMessageKind kind, const ShimMessage *message, int attached_fd) {
+        _cleanup_free_ char *packet = NULL;
+        size_t size;
+
+        int r = shim_encode(kind, message, &packet, &size);
+        return r < 0 ? r : send_message(fd, packet, size, &attached_fd, attached_fd >= 0);
 }
 
 int shim_receive(int fd, ShimMessage *ret, int *ret_fd) {

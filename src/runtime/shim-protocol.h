@@ -66,6 +66,8 @@ typedef struct ShimMessage {
 } ShimMessage;
 extern const ObjectType shim_message_type;
 
+/* The packet of a message, for a sender that queues. */
+int shim_encode(ShimMessageKind kind, const ShimMessage *message, char **ret, size_t *ret_size);
 int shim_send(int fd, ShimMessageKind kind, const ShimMessage *message, int attached_fd /* or -EBADF */);
 /* Returns the kind, 0 at end of file, or a negative errno. *ret_fd: the attached descriptor or -EBADF. The caller
  * calls object_done(&shim_message_type, ret). */

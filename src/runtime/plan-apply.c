@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <fcntl.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "child-message.h"
+#include "fd-util.h"
+#include "file-system.h"
+#include "file-util.h"
+#include "interface.h"
+#include "plan-apply.h"
+#include "root-path.h"
+#include "string-util.h"
+#include "terminal.h"
+
+/* Where the host's tree is still seen, any directory that always exists will do: it is this mount namespace's only. */
+#define STAGING_DIRECTORY "/run"
+#define STAGED_ROOT "root"
+
+static int apply_staging(PlanContext *context, const Op *op, Error *error) {
+        if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+                return error_set_errno(error, negative_errno(), "cannot leave the host's mounts alone");
+        if (mount("berth", STAGING_DIRECTORY, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=1m") < 0)
+                return error_set_errno(error, negative_errno(),
+                                       "cannot mount a tmpfs to stage the layers in");
+        if (chdir(STAGING_DIRECTORY) < 0)
+                return error_set_errno(error, negative_errno(), "cannot enter the staging directory");
+        return 0;
+}
+
+static int receive_mount(PlanContext *context, const Op *op, Error *error) {
+        int fd;
+
+        int r = child_expect(context->channel, CHILD_MOUNT, &fd);
+        return r < 0 ? error_set_errno(error, r, "the shim did not send the mount of %s", op->source) : fd;
+}
+
+static int apply_layer(PlanContext *context, const Op *op, Error *error) {
+        _cleanup_close_ int fd = receive_mount(context, op, error);
+
+        if (fd < 0)
+                return fd;
+        if (mkdir(op->target, 0755) < 0 ||
+            move_mount(fd, "", AT_FDCWD, op->target, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+                return error_set_errno(error, negative_errno(), "cannot attach the layer %s", op->source);
+        return 0;
+}
+
+static int apply_overlay(PlanContext *context, const Op *op, Error *error) {
+        if (mkdir(STAGED_ROOT, 0755) < 0 || mount("overlay", STAGED_ROOT, "overlay", 0, op->data) < 0)
+                return error_set_errno(error, negative_errno(),
+                                       "cannot mount the overlay of the image's layers");
+        context->root = open(STAGED_ROOT, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (context->root < 0)
+                return error_set_errno(error, negative_errno(), "cannot open the new root");
+        return 0;
+}
+
+static int apply_file_system(PlanContext *context, const Op *op, Error *error) {
+        _cleanup_close_ int fd = file_system_make(op->source, op->data, op->attributes, error);
+
+        if (fd < 0)
+                return error_prefix(error, fd, "cannot mount %s on %s", op->source, op->target);
+        return mount_attach(fd, context->root, op->target, TARGET_DIRECTORY, error);
+}
+
+static int apply_device(PlanContext *context, const Op *op, Error *error) {
+        _cleanup_close_ int fd = open_tree(AT_FDCWD, op->source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+
+        if (fd < 0)
+                return error_set_errno(error, negative_errno(), "cannot open the device %s", op->source);
+        return mount_attach(fd, context->root, op->target, TARGET_FILE, error);
+}
+
+static int apply_symlink(PlanContext *context, const Op *op, Error *error) {
+        const char *name;
+
+        _cleanup_close_ int parent = root_open_parent(context->root, op->target, &name);
+        if (parent < 0)
+                return error_set_errno(error, parent, "cannot make the symlink %s", op->target);
+        if (symlinkat(op->source, parent, name) < 0 && errno != EEXIST)
+                return error_set_errno(error, negative_errno(), "cannot make the symlink %s", op->target);
+        return 0;
+}
+
+static int apply_bind(PlanContext *context, const Op *op, Error *error) {
+        _cleanup_close_ int fd = receive_mount(context, op, error);
+        struct stat st;
+
+        if (fd < 0)
+                return fd;
+        if (fstat(fd, &st) < 0)
+                return error_set_errno(error, negative_errno(), "cannot mount %s on %s", op->source,
+                                       op->target);
+        return mount_attach(fd, context->root, op->target,
+                            S_ISDIR(st.st_mode) ? TARGET_DIRECTORY : TARGET_FILE, error);
+}
+
+static int apply_console(PlanContext *context, const Op *op, Error *error) {
+        _cleanup_close_ int master = -EBADF;
+        char path[64];
+        unsigned number;
+
+        int r = terminal_open(context->root, &master, &context->terminal);
+        if (r >= 0)
+                r = terminal_number(master, &number);
+        if (r < 0)
+                return error_set_errno(error, r, "cannot make a terminal");
+        if (context->spec->rows > 0 && context->spec->columns > 0)
+                (void) terminal_resize(master, context->spec->rows, context->spec->columns);
+
+        snprintf(path, sizeof(path), "dev/pts/%u", number);
+        _cleanup_close_ int fd = open_tree(context->root, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+        if (fd < 0)
+                return error_set_errno(error, negative_errno(), "cannot open the terminal /%s", path);
+        r = mount_attach(fd, context->root, op->target, TARGET_FILE, error);
+        if (r < 0)
+                return r;
+        r = child_send(context->channel, CHILD_TERMINAL, master);
+        return r < 0 ? error_set_errno(error, r, "cannot hand over the terminal") : 0;
+}
+
+static int apply_hostname(PlanContext *context, const Op *op, Error *error) {
+        if (sethostname(op->source, strlen(op->source)) < 0)
+                return error_set_errno(error, negative_errno(), "cannot set the host name %s", op->source);
+        return 0;
+}
+
+/* An fd of what is there, or -ENOENT. */
+static int open_existing(PlanContext *context, const Op *op, struct stat *ret, Error *error) {
+        _cleanup_close_ int fd = open_in_root(context->root, op->target, O_PATH, 0);
+
+        if (fd == -ENOENT || fd == -ENOTDIR)
+                return -ENOENT;
+        if (fd < 0 || fstat(fd, ret) < 0)
+                return error_set_errno(error, fd < 0 ? fd : negative_errno(), "cannot open %s", op->target);
+        return TAKE_FD(fd);
+}
+
+/* A clone of the one empty tmpfs that all masked directories share. */
+static int open_empty(PlanContext *context, Error *error) {
+        if (context->empty < 0)
+                context->empty = file_system_make(
+                        "tmpfs", "mode=755,size=4k",
+                        MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, error);
+        if (context->empty < 0)
+                return context->empty;
+        int fd = open_tree(context->empty, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+        return fd < 0 ? error_set_errno(error, negative_errno(), "cannot clone a tmpfs") : fd;
+}
+
+static int apply_mask(PlanContext *context, const Op *op, Error *error) {
+        _cleanup_close_ int cover = -EBADF;
+        struct stat st;
+
+        _cleanup_close_ int fd = open_existing(context, op, &st, error);
+        if (fd < 0)
+                return fd == -ENOENT ? 0 : fd;
+        if (S_ISDIR(st.st_mode))
+                cover = open_empty(context, error);
+        else {
+                cover = open_tree(context->root, "dev/null", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+                if (cover < 0)
+                        return error_set_errno(error, negative_errno(), "cannot open /dev/null");
+        }
+        if (cover < 0)
+                return error_prefix(error, cover, "cannot mask %s", op->target);
+        if (move_mount(cover, "", fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+                return error_set_errno(error, negative_errno(), "cannot mask %s", op->target);
+        return 0;
+}
+
+static int apply_read_only(PlanContext *context, const Op *op, Error *error) {
+        struct mount_attr read_only = { .attr_set = MOUNT_ATTR_RDONLY };
+        struct stat st;
+
+        _cleanup_close_ int fd = open_existing(context, op, &st, error);
+        if (fd < 0)
+                return fd == -ENOENT ? 0 : fd;
+        _cleanup_close_ int clone =
+                open_tree(fd, "", AT_EMPTY_PATH | AT_RECURSIVE | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+        if (clone < 0 ||
+            mount_setattr(clone, "", AT_EMPTY_PATH | AT_RECURSIVE, &read_only, sizeof(read_only)) < 0 ||
+            move_mount(clone, "", fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+                return error_set_errno(error, negative_errno(), "cannot make %s read-only", op->target);
+        return 0;
+}
+
+/* Both directories are ".": the old root comes to lie over the new one, and is what the umount takes away, with the
+ * staging directory and the whole host. */
+static int apply_pivot(PlanContext *context, const Op *op, Error *error) {
+        if (fchdir(context->root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
+            umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+                return error_set_errno(error, negative_errno(),
+                                       "cannot make the container's file system the root");
+        return 0;
+}
+
+static int apply_directory(PlanContext *context, const Op *op, Error *error) {
+        _cleanup_close_ int fd = root_open_target(context->root, op->target, TARGET_DIRECTORY);
+
+        return fd < 0 ? error_set_errno(error, fd, "cannot make the working directory %s", op->target) : 0;
+}
+
+static int apply_root_read_only(PlanContext *context, const Op *op, Error *error) {
+        struct mount_attr read_only = { .attr_set = MOUNT_ATTR_RDONLY };
+
+        if (mount_setattr(context->root, "", AT_EMPTY_PATH, &read_only, sizeof(read_only)) < 0)
+                return error_set_errno(error, negative_errno(), "cannot make the root read-only");
+        return 0;
+}
+
+static int apply_wait(PlanContext *context, const Op *op, Error *error) {
+        int r = child_expect(context->channel, CHILD_GO, NULL);
+
+        return r < 0 ? error_set_errno(error, r, "the shim did not say go") : 0;
+}
+
+static int apply_cgroup(PlanContext *context, const Op *op, Error *error) {
+        if (unshare(CLONE_NEWCGROUP) < 0)
+                return error_set_errno(error, negative_errno(), "cannot make a cgroup namespace");
+        _cleanup_close_ int fd = file_system_make("cgroup2", NULL, op->attributes, error);
+        if (fd < 0)
+                return error_prefix(error, fd, "cannot mount cgroup2 on %s", op->target);
+        return mount_attach(fd, context->root, op->target, TARGET_DIRECTORY, error);
+}
+
+static int apply_network(PlanContext *context, const Op *op, Error *error) {
+        const List *interfaces = &context->spec->interfaces;
+
+        return interfaces_configure(interfaces->items, interfaces->n, error);
+}
+
+static int apply_sysctl(PlanContext *context, const Op *op, Error *error) {
+        _cleanup_close_ int root = open("/proc/sys", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+        if (root < 0)
+                return error_set_errno(error, negative_errno(), "cannot open /proc/sys");
+        _cleanup_close_ int fd = open_in_root(root, op->source, O_WRONLY | O_NOCTTY, 0);
+        if (fd == -ENOENT)
+                return error_set(error, ERROR_INVALID, "there is no sysctl %s", op->source);
+        int r = fd < 0 ? fd : write_full(fd, op->data, strlen(op->data));
+        return r < 0 ? error_set_errno(error, r, "cannot set the sysctl %s to \"%s\"", op->source, op->data)
+                     : 0;
+}
+
+static int (*const apply[_OP_TYPE_MAX])(PlanContext *context, const Op *op, Error *error) = {
+        [OP_STAGING] = apply_staging,     [OP_LAYER] = apply_layer,
+        [OP_OVERLAY] = apply_overlay,     [OP_FILESYSTEM] = apply_file_system,
+        [OP_DEVICE] = apply_device,       [OP_SYMLINK] = apply_symlink,
+        [OP_BIND] = apply_bind,           [OP_CONSOLE] = apply_console,
+        [OP_HOSTNAME] = apply_hostname,   [OP_MASK] = apply_mask,
+        [OP_READ_ONLY] = apply_read_only, [OP_PIVOT] = apply_pivot,
+        [OP_DIRECTORY] = apply_directory, [OP_ROOT_READ_ONLY] = apply_root_read_only,
+        [OP_WAIT] = apply_wait,           [OP_CGROUP] = apply_cgroup,
+        [OP_NETWORK] = apply_network,     [OP_SYSCTL] = apply_sysctl,
+};
+
+int plan_apply(const Plan *plan, PlanContext *context, Error *error) {
+        int r = 0;
+
+        for (size_t i = 0; i < plan->n_ops && r >= 0; i++)
+                r = apply[plan->ops[i].type](context, &plan->ops[i], error);
+        return r;
+}
+
+void plan_context_done(PlanContext *context) {
+        context->root = safe_close(context->root);
+        context->terminal = safe_close(context->terminal);
+        context->empty = safe_close(context->empty);
+}

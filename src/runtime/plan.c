@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <sys/mount.h>
+
+#include "path-util.h"
+#include "plan.h"
+#include "string-util.h"
+#include "strv.h"
+
+/* A page, less what mount(2) needs itself. */
+#define OVERLAY_OPTIONS_MAX 4095
+#define OVERLAY_LAYERS_MAX 500 /* the kernel's own limit */
+
+#define PLAIN (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
+#define TTY_GID 5
+
+static const char *const devices[] = { "/dev/null",   "/dev/zero",    "/dev/full",
+                                       "/dev/random", "/dev/urandom", "/dev/tty" };
+
+static const Op dev_links[] = {
+        { OP_SYMLINK, "/proc/self/fd", "/dev/fd" },       { OP_SYMLINK, "/proc/self/fd/0", "/dev/stdin" },
+        { OP_SYMLINK, "/proc/self/fd/1", "/dev/stdout" }, { OP_SYMLINK, "/proc/self/fd/2", "/dev/stderr" },
+        { OP_SYMLINK, "/proc/kcore", "/dev/core" },       { OP_SYMLINK, "pts/ptmx", "/dev/ptmx" },
+};
+
+/* Words of mount options that are flags of the mount, not of the file system. */
+static const struct {
+        const char *word;
+        uint64_t set, clear;
+} mount_words[] = {
+        { "ro", MOUNT_ATTR_RDONLY, 0 },
+        { "rw", 0, MOUNT_ATTR_RDONLY },
+        { "nosuid", MOUNT_ATTR_NOSUID, 0 },
+        { "suid", 0, MOUNT_ATTR_NOSUID },
+        { "nodev", MOUNT_ATTR_NODEV, 0 },
+        { "dev", 0, MOUNT_ATTR_NODEV },
+        { "noexec", MOUNT_ATTR_NOEXEC, 0 },
+        { "exec", 0, MOUNT_ATTR_NOEXEC },
+        { "noatime", MOUNT_ATTR_NOATIME, 0 },
+        { "nodiratime", MOUNT_ATTR_NODIRATIME, 0 },
+        { "relatime", 0, MOUNT_ATTR__ATIME },
+        { "strictatime", MOUNT_ATTR_STRICTATIME, MOUNT_ATTR__ATIME },
+        { "defaults", 0, 0 },
+};
+
+static const struct {
+        const char *word;
+        uint64_t propagation;
+} propagation_words[] = {
+        { "private", MS_PRIVATE },
+        { "rprivate", MS_PRIVATE },
+        { "slave", MS_SLAVE },
+        { "rslave", MS_SLAVE },
+        { "shared", MS_SHARED },
+        { "rshared", MS_SHARED },
+        { "rbind", 0 },
+        { "bind", 0 },
+        { "z", 0 },
+        { "Z", 0 }, /* labels, which this system does not use */
+};
+
+static bool apply_mount_word(const char *word, uint64_t *attributes) {
+        for (size_t i = 0; i < ELEMENTSOF(mount_words); i++)
+                if (streq(mount_words[i].word, word)) {
+                        *attributes = (*attributes & ~mount_words[i].clear) | mount_words[i].set;
+                        return true;
+                }
+        return false;
+}
+
+int mount_options_parse(const char *options, uint64_t *attributes, char **ret_data) {
+        _cleanup_(string_buffer_done) StringBuffer rest = {};
+        _cleanup_strv_free_ char **words = NULL;
+
+        int r = strv_split(strempty(options), ",", &words);
+        STRV_FOREACH(word, words) {
+                if (r < 0)
+                        break;
+                if (!apply_mount_word(*word, attributes))
+                        r = string_buffer_appendf(&rest, "%s%s", rest.size > 0 ? "," : "", *word);
+        }
+        if (r < 0)
+                return r;
+        *ret_data = TAKE_PTR(rest.data);
+        return 0;
+}
+
+int bind_options_parse(const char *options, uint64_t *attributes, uint64_t *ret_propagation, Error *error) {
+        _cleanup_strv_free_ char **words = NULL;
+        uint64_t propagation = MS_PRIVATE;
+
+        int r = strv_split(strempty(options), ",", &words);
+        if (r < 0)
+                return error_set_errno(error, r, "cannot read the mount's options");
+        STRV_FOREACH(word, words) {
+                bool known = apply_mount_word(*word, attributes);
+                for (size_t i = 0; !known && i < ELEMENTSOF(propagation_words); i++)
+                        if (streq(propagation_words[i].word, *word)) {
+                                propagation = propagation_words[i].propagation ?: propagation;
+                                known = true;
+                        }
+                if (!known)
+                        return error_set(error, ERROR_INVALID, "\"%s\" is not an option of a bind mount",
+                                         *word);
+        }
+        *ret_propagation = propagation;
+        return 0;
+}
+
+static int plan_add(Plan *plan, const Op *op) {
+        int r = array_reserve(&plan->ops, &plan->n_allocated, plan->n_ops + 1, sizeof(Op));
+        if (r < 0)
+                return r;
+        plan->ops[plan->n_ops++] = *op;
+        return 0;
+}
+
+static int plan_add_many(Plan *plan, const Op *ops, size_t n) {
+        int r = 0;
+
+        for (size_t i = 0; i < n && r >= 0; i++)
+                r = plan_add(plan, &ops[i]);
+        return r;
+}
+
+/* Hands the string to the plan. NULL when out of memory, also when s is NULL. */
+static const char *plan_keep(Plan *plan, char *s) {
+        return strv_consume(&plan->strings, s) < 0 ? NULL : s;
+}
+
+static bool is_plain_name(const char *s) {
+        return string_in_charset(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
+}
+
+/* Upper and work directory must be on one mount, which is therefore made of the directory that holds both. */
+static int plan_upper(Plan *plan, const LaunchSpec *spec, bool mapped, StringBuffer *options, Error *error) {
+        const char *upper = path_basename(strempty(spec->upper)),
+                   *work = path_basename(strempty(spec->work));
+        size_t parent = upper - strempty(spec->upper);
+
+        if (!is_plain_name(upper) || !is_plain_name(work) || parent < 2 ||
+            parent != (size_t) (work - spec->work) || strncmp(spec->upper, spec->work, parent) != 0)
+                return error_set(error, ERROR_INVALID,
+                                 "upper \"%s\" and work \"%s\" must stand side by side in one directory",
+                                 strempty(spec->upper), strempty(spec->work));
+
+        const char *source = plan_keep(plan, strndup(spec->upper, parent - 1));
+        if (!source || plan_add(plan, &(Op){ OP_LAYER, source, "upper", .id_mapped = mapped }) < 0 ||
+            string_buffer_appendf(options, ",upperdir=upper/%s,workdir=upper/%s,userxattr%s", upper, work,
+                                  spec->volatile_upper ? ",volatile" : "") < 0)
+                return error_set_errno(error, -ENOMEM, "cannot plan the root file system");
+        return 0;
+}
+
+/* The layers get names of one to three digits, so that the kernel's limit of 500 fits into the page that mount(2)
+ * allows for options. */
+static int plan_root(Plan *plan, const LaunchSpec *spec, Error *error) {
+        _cleanup_(string_buffer_done) StringBuffer options = {};
+        size_t n = strv_length(spec->lower);
+        bool mapped = spec->uid_count > 0;
+        int r = 0;
+
+        if (n == 0 || n > OVERLAY_LAYERS_MAX)
+                return error_set(error, ERROR_LIMIT, "the image has %zu layers; an overlay takes 1 to %d", n,
+                                 OVERLAY_LAYERS_MAX);
+
+        r = plan_add(plan, &(Op){ OP_STAGING });
+        for (size_t i = 0; i < n && r >= 0; i++) {
+                const char *name = plan_keep(plan, format_string("%zu", i));
+                if (!name)
+                        r = -ENOMEM;
+                if (r >= 0)
+                        r = plan_add(plan, &(Op){ OP_LAYER, spec->lower[i], name, .id_mapped = mapped });
+                if (r >= 0)
+                        r = string_buffer_appendf(&options, "%s%s", i == 0 ? "lowerdir=" : ":", name);
+        }
+        if (r < 0)
+                return error_set_errno(error, r, "cannot plan the root file system");
+
+        r = plan_upper(plan, spec, mapped, &options, error);
+        if (r < 0)
+                return r;
+        if (options.size > OVERLAY_OPTIONS_MAX)
+                return error_set(error, ERROR_LIMIT, "the image has too many layers");
+        const char *data = plan_keep(plan, TAKE_PTR(options.data));
+        if (!data || plan_add(plan, &(Op){ OP_OVERLAY, .data = data }) < 0)
+                return error_set_errno(error, -ENOMEM, "cannot plan the root file system");
+        return 0;
+}
+
+static int plan_dev(Plan *plan, const LaunchSpec *spec) {
+        bool has_tty_group = spec->uid_count == 0 || spec->uid_count > TTY_GID;
+        const Op file_systems[] = {
+                { OP_FILESYSTEM, "devpts", "/dev/pts",
+                  has_tty_group ? "newinstance,ptmxmode=0666,mode=0620,gid=5"
+                                : "newinstance,ptmxmode=0666,mode=0620",
+                  MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC },
+                { OP_FILESYSTEM, "tmpfs", "/dev/shm", "mode=1777,size=64m", PLAIN },
+                { OP_FILESYSTEM, "mqueue", "/dev/mqueue", NULL, PLAIN },
+        };
+
+        int r = plan_add(plan,
+                         &(Op){ OP_FILESYSTEM, "tmpfs", "/dev", "mode=755,size=64k", MOUNT_ATTR_NOSUID });
+        for (size_t i = 0; i < ELEMENTSOF(devices) && r >= 0; i++)
+                r = plan_add(plan, &(Op){ OP_DEVICE, devices[i], devices[i] });
+        if (r >= 0)
+                r = plan_add_many(plan, file_systems, ELEMENTSOF(file_systems));
+        if (r >= 0)
+                r = plan_add_many(plan, dev_links, ELEMENTSOF(dev_links));
+        return r;
+}
+
+static int plan_system(Plan *plan, const LaunchSpec *spec) {
+        uint64_t sys = PLAIN | (spec->privileged ? 0 : MOUNT_ATTR_RDONLY);
+
+        int r = plan_add(plan, &(Op){ OP_FILESYSTEM, "proc", "/proc", NULL, PLAIN });
+        if (r >= 0)
+                r = plan_dev(plan, spec);
+        /* Sysfs shows a network namespace, and only who owns that may mount it: a user namespace in the host's network
+         * gets the host's. */
+        if (r >= 0 && spec->network == LAUNCH_NETWORK_HOST && spec->uid_count > 0)
+                r = plan_add(plan, &(Op){ OP_BIND, "/sys", "/sys", NULL, sys, MS_PRIVATE });
+        else if (r >= 0)
+                r = plan_add(plan, &(Op){ OP_FILESYSTEM, "sysfs", "/sys", NULL, sys });
+        if (r >= 0 && spec->terminal)
+                r = plan_add(plan, &(Op){ OP_CONSOLE, .target = "/dev/console" });
+        if (r >= 0 && !isempty(spec->hostname))
+                r = plan_add(plan, &(Op){ OP_HOSTNAME, spec->hostname });
+        return r;
+}
+
+static int plan_mount(Plan *plan, const LaunchSpec *spec, const LaunchMount *mount, Error *error) {
+        Op op = { .target = mount->target };
+        char *data = NULL;
+        int r;
+
+        if (isempty(mount->target) || !path_is_absolute(mount->target))
+                return error_set(error, ERROR_INVALID, "mount target \"%s\" must be an absolute path",
+                                 strempty(mount->target));
+        if (mount->type == LAUNCH_TMPFS) {
+                op.type = OP_FILESYSTEM;
+                op.source = "tmpfs";
+                op.attributes = PLAIN;
+                r = mount_options_parse(mount->options, &op.attributes, &data);
+                if (r >= 0 && data)
+                        op.data = plan_keep(plan, data);
+                if (data && !op.data)
+                        r = -ENOMEM;
+        } else {
+                if (isempty(mount->source) || !path_is_absolute(mount->source))
+                        return error_set(error, ERROR_INVALID,
+                                         "mount source \"%s\" must be an absolute path",
+                                         strempty(mount->source));
+                op.type = OP_BIND;
+                op.source = mount->source;
+                op.id_mapped = mount->id_mapped && spec->uid_count > 0;
+                op.create_source = mount->create_source;
+                r = bind_options_parse(mount->options, &op.attributes, &op.propagation, error);
+        }
+        if (mount->read_only)
+                op.attributes |= MOUNT_ATTR_RDONLY;
+        if (r >= 0)
+                r = plan_add(plan, &op);
+        return r < 0 ? error_set_errno(error, r, "cannot plan the mount on %s", mount->target) : 0;
+}
+
+static int plan_paths(Plan *plan, OpType type, char *const *paths) {
+        int r = 0;
+
+        for (size_t i = 0; paths && paths[i] && r >= 0; i++)
+                r = plan_add(plan, &(Op){ type, .target = paths[i] });
+        return r;
+}
+
+static int plan_sysctls(Plan *plan, char *const *sysctls) {
+        for (size_t i = 0; sysctls && sysctls[i]; i++) {
+                const char *equal = strchr(sysctls[i], '=');
+                const char *name = plan_keep(plan, strndup(sysctls[i], equal ? equal - sysctls[i] : 0));
+                if (!name)
+                        return -ENOMEM;
+                /* "net.ipv4.ip_forward" and "net/ipv4/conf/eth0.1/x": as sysctl(8), the first separator decides. */
+                if (name[strcspn(name, "./")] == '.')
+                        for (char *p = (char *) name; *p; p++)
+                                *p = *p == '.' ? '/' : *p == '/' ? '.' : *p;
+                int r = plan_add(plan, &(Op){ OP_SYSCTL, name, .data = equal ? equal + 1 : "" });
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int plan_finish(Plan *plan, const LaunchSpec *spec) {
+        bool late = !strv_isempty(spec->sysctls);
+        uint64_t cgroup = PLAIN | (spec->privileged ? 0 : MOUNT_ATTR_RDONLY);
+
+        int r = plan_paths(plan, OP_MASK, spec->masked_paths);
+        if (r >= 0 && !late)
+                r = plan_paths(plan, OP_READ_ONLY, spec->read_only_paths);
+        if (r >= 0)
+                r = plan_add(plan, &(Op){ OP_PIVOT });
+        if (r >= 0 && !isempty(spec->working_directory))
+                r = plan_add(plan, &(Op){ OP_DIRECTORY, .target = spec->working_directory });
+        if (r >= 0 && spec->read_only)
+                r = plan_add(plan, &(Op){ OP_ROOT_READ_ONLY });
+        if (r >= 0)
+                r = plan_add(plan, &(Op){ OP_WAIT });
+        if (r >= 0)
+                r = plan_add(plan, &(Op){ OP_CGROUP, .target = "/sys/fs/cgroup", .attributes = cgroup });
+        if (r >= 0 && spec->network != LAUNCH_NETWORK_HOST)
+                r = plan_add(plan, &(Op){ OP_NETWORK });
+        if (r >= 0)
+                r = plan_sysctls(plan, spec->sysctls);
+        if (r >= 0 && late)
+                r = plan_paths(plan, OP_READ_ONLY, spec->read_only_paths);
+        return r;
+}
+
+int plan_build(const LaunchSpec *spec, Plan *ret, Error *error) {
+        _cleanup_(plan_done) Plan plan = {};
+
+        int r = plan_root(&plan, spec, error);
+        if (r < 0)
+                return r;
+        r = plan_system(&plan, spec);
+        for (size_t i = 0; i < spec->mounts.n && r >= 0; i++)
+                r = plan_mount(&plan, spec, LIST_ITEM(&spec->mounts, LaunchMount, i), error);
+        if (r >= 0)
+                r = plan_finish(&plan, spec);
+        if (r < 0)
+                return error_set_errno(error, r, "cannot plan the container");
+
+        *ret = plan;
+        plan = (Plan){};
+        return 0;
+}
+
+void plan_done(Plan *plan) {
+        free(plan->ops);
+        strv_free(plan->strings);
+        *plan = (Plan){};
+}
