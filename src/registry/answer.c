@@ -24,7 +24,6 @@ static const struct {
         const char *reason; /* NULL: the status */
         bool with_message;  /* what the registry says tells more */
 } meanings[] = {
-        { 401, ERROR_UNAUTHORIZED, "the registry says it does not exist, or needs a login" },
         { 403, ERROR_UNAUTHORIZED, "the registry forbids it", true },
         { 404, ERROR_NO_SUCH_IMAGE, "the registry says it does not exist, or needs a login" },
         { 406, ERROR_UNSUPPORTED, "the registry has it in no format that berth knows" },
@@ -32,11 +31,22 @@ static const struct {
         { 0, ERROR_REGISTRY, NULL, true },
 };
 
+int unauthorized_error(const Registry *registry, Error *error) {
+        if (registry->username)
+                return error_set(error, ERROR_UNAUTHORIZED,
+                                 "%s: the registry refuses the user name or the password of \"%s\"",
+                                 registry->purpose, registry->username);
+        return error_set(error, ERROR_UNAUTHORIZED,
+                         "%s: the registry says it does not exist, or needs a login", registry->purpose);
+}
+
 int answer_error(const Registry *registry, const HttpResponse *response, Error *error) {
         _cleanup_free_ char *message = answer_message(strempty(response->error.data), response->error.size);
         char status[64];
         size_t i = 0;
 
+        if (response->status == 401)
+                return unauthorized_error(registry, error);
         while (meanings[i].status != 0 && meanings[i].status != response->status)
                 i++;
         snprintf(status, sizeof(status), "the registry answers with HTTP status %ld", response->status);

@@ -5,9 +5,9 @@
 
 #include "session.h"
 
-/* Registries do not tell strangers whether something is private or not there. */
-#define ANSWER_MISSING_OR_LOGIN "%s: the registry says it does not exist, or needs a login"
-
+/* Sets the error of a refused entry: who is nobody may just have misspelt the name, for registries do not tell strangers
+ * whether something is private or not there. */
+int unauthorized_error(const Registry *registry, Error *error);
 /* Sets the error of the answer; returns its negative errno. */
 int answer_error(const Registry *registry, const HttpResponse *response, Error *error);
 /* Sets the error of an exchange that brought no answer (response->failure). */

@@ -91,11 +91,7 @@ static int describe_refusal(const Registry *registry, const char *realm, const H
                 return error_set(error, ERROR_REGISTRY,
                                  "%s: the token server %s answers with HTTP status %ld", registry->purpose,
                                  realm, response->status);
-        if (registry->username)
-                return error_set(error, ERROR_UNAUTHORIZED,
-                                 "%s: the registry refuses the user name or the password of \"%s\"",
-                                 registry->purpose, registry->username);
-        return error_set(error, ERROR_UNAUTHORIZED, ANSWER_MISSING_OR_LOGIN, registry->purpose);
+        return unauthorized_error(registry, error);
 }
 
 /* Asks the token server. *response is its answer. */
@@ -142,7 +138,7 @@ static int authorize_locked(RegistrySession *session, const Challenge *challenge
                 return 0;
         }
         if (challenge->scheme != CHALLENGE_BEARER)
-                return error_set(error, ERROR_UNAUTHORIZED, ANSWER_MISSING_OR_LOGIN, registry->purpose);
+                return unauthorized_error(registry, error);
         if (!streq_ptr(registry->token, used_token))
                 return 0;
         int r = fetch_token(session, challenge, response, &token, error);

@@ -167,8 +167,8 @@ static const struct {
         { CURLE_UNSUPPORTED_PROTOCOL, TRANSFER_SENSELESS, "it does not speak HTTP" },
         { CURLE_WEIRD_SERVER_REPLY, TRANSFER_SENSELESS, "it does not speak HTTP" },
         { CURLE_URL_MALFORMAT, TRANSFER_SENSELESS, "the address is malformed" },
-        { CURLE_GOT_NOTHING, TRANSFER_BROKEN, "it closed the connection without an answer" },
-        { CURLE_PARTIAL_FILE, TRANSFER_BROKEN, "the connection was closed too early" },
+        { CURLE_GOT_NOTHING, TRANSFER_BROKEN, "it was closed without an answer" },
+        { CURLE_PARTIAL_FILE, TRANSFER_BROKEN, "it was closed too early" },
         { CURLE_RECV_ERROR, TRANSFER_BROKEN, NULL },
         { CURLE_SEND_ERROR, TRANSFER_BROKEN, NULL },
 };
@@ -202,6 +202,18 @@ static void note_time_out(Transfer *transfer) {
                                          : format_string("no answer within %d s", TRANSFER_CONNECT_SECONDS);
 }
 
+/* A proxy that makes no tunnel is as good as no way to the registry. */
+static bool note_proxy_refusal(Transfer *transfer) {
+        long status = 0;
+
+        curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_CONNECTCODE, &status);
+        if (status == 0 || status / 100 == 2)
+                return false;
+        transfer->response->failure = TRANSFER_UNREACHABLE;
+        transfer->response->reason = format_string("the proxy answers with HTTP status %ld", status);
+        return true;
+}
+
 static void note_failure(Transfer *transfer, CURLcode code) {
         HttpResponse *response = transfer->response;
         const char *known = NULL;
@@ -212,6 +224,8 @@ static void note_failure(Transfer *transfer, CURLcode code) {
                 note_time_out(transfer);
                 return;
         }
+        if (note_proxy_refusal(transfer))
+                return;
         response->failure = TRANSFER_BROKEN;
         if (transfer->header_size > RESPONSE_HEADERS_MAX) {
                 response->failure = TRANSFER_SENSELESS;
