@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "challenge.h"
+#include "fuzz.h"
+#include "http-header.h"
+#include "token.h"
+
+/* What a registry says in its headers, and what its token server answers. */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+        _cleanup_free_ char *text = fuzz_text(data, size);
+        _cleanup_(challenge_done) Challenge challenge = {};
+        uint64_t a, b, c;
+
+        int r = challenge_parse(&challenge, text);
+        FUZZ_CHECK(r == 0 || r == -EBADMSG);
+        FUZZ_CHECK(challenge.scheme != CHALLENGE_BEARER || challenge.realm);
+        if (challenge.realm) {
+                _cleanup_free_ char *url = token_url(&challenge, "repository:x:pull");
+                FUZZ_CHECK(url);
+        }
+
+        _cleanup_free_ char *value = header_value(text, strlen(text), "WWW-Authenticate");
+        _cleanup_free_ char *type = media_type_of(text);
+        _cleanup_free_ char *token = NULL;
+        (void) parse_retry_after(text, 0, &a);
+        if (parse_content_range(text, &a, &b, &c) == 0)
+                FUZZ_CHECK(a <= b && b < c);
+        if (token_parse((const char *) data, size, &token) == 0)
+                FUZZ_CHECK(!strpbrk(token, "\r\n "));
+        return 0;
+}
