@@ -18,8 +18,8 @@ void etc_files_done(EtcFiles *files);
 int etc_files_make(const ContainerSpec *spec, const char *hostname, const List *endpoints, EtcFiles *ret,
                    Error *error);
 
-/* hosts(5). own_addresses of a container without endpoints: 127.0.1.1 stands for its name. host_hosts: what to begin
- * with instead of the loopback names (network=host), or NULL. extra_hosts: "name:address" or "name=address"; the
+/* hosts(5). In a container without endpoints 127.0.1.1 stands for its name. host_hosts: what to begin
+ * with instead of the loopback names (the host's network), or NULL. extra_hosts: "name:address" or "name=address"; the
  * address "host-gateway" is the first endpoint's gateway. */
 int etc_hosts_make(const char *hostname, const List *endpoints, char *const *extra_hosts,
                    const char *host_hosts, char **ret, Error *error);
