@@ -18,8 +18,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 FUZZ_CHECK(url);
         }
 
-        _cleanup_free_ char *value = header_value(text, strlen(text), "WWW-Authenticate");
-        _cleanup_free_ char *type = media_type_of(text);
+        free(header_value(text, strlen(text), "WWW-Authenticate"));
+        free(media_type_of(text));
         _cleanup_free_ char *token = NULL;
         (void) parse_retry_after(text, 0, &a);
         if (parse_content_range(text, &a, &b, &c) == 0)
