@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <signal.h>
+
+#include "effective-config.h"
+#include "parse-util.h"
+#include "string-util.h"
+#include "strv.h"
+
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+static int append_all(char ***target, char *const *source) {
+        for (size_t i = 0; source && source[i]; i++) {
+                int r = strv_extend(target, source[i]);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int put_all(char ***map, char *const *source) {
+        for (size_t i = 0; source && source[i]; i++) {
+                /* An image may name variables without a value; they mean nothing. */
+                if (!strchr(source[i], '='))
+                        continue;
+                int r = strv_map_put(map, source[i]);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int make_arguments(const ContainerSpec *spec, const ImageConfig *image, char ***ret) {
+        bool own_entrypoint = spec->reset_entrypoint || !strv_isempty(spec->entrypoint);
+        char *const *entrypoint = own_entrypoint ? spec->entrypoint : image->entrypoint;
+        char *const *command =
+                !strv_isempty(spec->command) || own_entrypoint ? spec->command : image->command;
+
+        if (spec->reset_entrypoint)
+                entrypoint = NULL;
+        int r = append_all(ret, entrypoint);
+        return r < 0 ? r : append_all(ret, command);
+}
+
+static int make_environment(const ContainerSpec *spec, const ImageConfig *image, const char *hostname,
+                            char ***ret) {
+        int r;
+
+        if ((r = strv_map_set(ret, "PATH", DEFAULT_PATH)) < 0 ||
+            (r = strv_map_set(ret, "HOSTNAME", hostname)) < 0 ||
+            (spec->terminal && (r = strv_map_set(ret, "TERM", "xterm")) < 0) ||
+            (r = put_all(ret, image->environment)) < 0)
+                return r;
+        return put_all(ret, spec->environment);
+}
+
+static const char *choose(const char *own, const char *inherited, const char *otherwise) {
+        return !isempty(own) ? own : !isempty(inherited) ? inherited : otherwise;
+}
+
+static int make_hostname(const ContainerSpec *spec, const char *host_name, char **ret) {
+        if (!isempty(spec->hostname))
+                return free_and_strdup(ret, spec->hostname);
+        if (spec->network == NETWORK_HOST && host_name)
+                return free_and_strdup(ret, host_name);
+        *ret = strndup(strempty(spec->id), CONTAINER_ID_SHORT);
+        return *ret ? 0 : -ENOMEM;
+}
+
+int effective_config_make(const ContainerSpec *spec, const ImageConfig *image, const char *host_name,
+                          EffectiveConfig *ret) {
+        _cleanup_(effective_config_done) EffectiveConfig config = {};
+        int r;
+
+        if ((r = make_hostname(spec, host_name, &config.hostname)) < 0 ||
+            (r = make_arguments(spec, image, &config.arguments)) < 0 ||
+            (r = make_environment(spec, image, config.hostname, &config.environment)) < 0 ||
+            (r = free_and_strdup(&config.working_directory,
+                                 choose(spec->working_directory, image->working_directory, "/"))) < 0 ||
+            (r = free_and_strdup(&config.user, choose(spec->user, image->user, ""))) < 0 ||
+            (r = put_all(&config.labels, image->labels)) < 0 ||
+            (r = put_all(&config.labels, spec->labels)) < 0)
+                return r;
+
+        int signal = parse_signal(choose(spec->stop_signal, image->stop_signal, "SIGTERM"));
+        config.stop_signal = signal > 0 ? signal : SIGTERM;
+        *ret = config;
+        config = (EffectiveConfig){};
+        return 0;
+}
+
+void effective_config_done(EffectiveConfig *config) {
+        strv_free(config->arguments);
+        strv_free(config->environment);
+        strv_free(config->labels);
+        free(config->working_directory);
+        free(config->user);
+        free(config->hostname);
+        *config = (EffectiveConfig){};
+}
+
+/* In the kernel's numbering (linux/capability.h). */
+static const struct {
+        const char *name;
+        bool by_default;
+} capabilities[] = {
+        { "CAP_CHOWN", true },
+        { "CAP_DAC_OVERRIDE", true },
+        { "CAP_DAC_READ_SEARCH" },
+        { "CAP_FOWNER", true },
+        { "CAP_FSETID", true },
+        { "CAP_KILL", true },
+        { "CAP_SETGID", true },
+        { "CAP_SETUID", true },
+        { "CAP_SETPCAP", true },
+        { "CAP_LINUX_IMMUTABLE" },
+        { "CAP_NET_BIND_SERVICE", true },
+        { "CAP_NET_BROADCAST" },
+        { "CAP_NET_ADMIN" },
+        { "CAP_NET_RAW", true },
+        { "CAP_IPC_LOCK" },
+        { "CAP_IPC_OWNER" },
+        { "CAP_SYS_MODULE" },
+        { "CAP_SYS_RAWIO" },
+        { "CAP_SYS_CHROOT", true },
+        { "CAP_SYS_PTRACE" },
+        { "CAP_SYS_PACCT" },
+        { "CAP_SYS_ADMIN" },
+        { "CAP_SYS_BOOT" },
+        { "CAP_SYS_NICE" },
+        { "CAP_SYS_RESOURCE" },
+        { "CAP_SYS_TIME" },
+        { "CAP_SYS_TTY_CONFIG" },
+        { "CAP_MKNOD", true },
+        { "CAP_LEASE" },
+        { "CAP_AUDIT_WRITE", true },
+        { "CAP_AUDIT_CONTROL" },
+        { "CAP_SETFCAP", true },
+        { "CAP_MAC_OVERRIDE" },
+        { "CAP_MAC_ADMIN" },
+        { "CAP_SYSLOG" },
+        { "CAP_WAKE_ALARM" },
+        { "CAP_BLOCK_SUSPEND" },
+        { "CAP_AUDIT_READ" },
+        { "CAP_PERFMON" },
+        { "CAP_BPF" },
+        { "CAP_CHECKPOINT_RESTORE" },
+};
+
+#define ALL_CAPABILITIES ((UINT64_C(1) << ELEMENTSOF(capabilities)) - 1)
+
+static bool is_all(const char *name) {
+        return strcasecmp(startswith(name, "CAP_") ?: name, "ALL") == 0;
+}
+
+static int apply_names(char *const *names, bool add, uint64_t *set, Error *error) {
+        for (size_t i = 0; names && names[i]; i++) {
+                const char *name = startswith(names[i], "CAP_") ?: names[i];
+                uint64_t bit = is_all(name) ? ALL_CAPABILITIES : 0;
+
+                for (size_t k = 0; k < ELEMENTSOF(capabilities) && bit == 0; k++)
+                        if (strcasecmp(capabilities[k].name + strlen("CAP_"), name) == 0)
+                                bit = UINT64_C(1) << k;
+                if (bit == 0)
+                        return error_set(error, ERROR_INVALID, "there is no capability \"%s\"", names[i]);
+                *set = add ? *set | bit : *set & ~bit;
+        }
+        return 0;
+}
+
+int capabilities_make(const ContainerSpec *spec, char ***ret, Error *error) {
+        _cleanup_strv_free_ char **names = NULL;
+        uint64_t set = 0;
+
+        for (size_t k = 0; k < ELEMENTSOF(capabilities); k++)
+                if (capabilities[k].by_default)
+                        set |= UINT64_C(1) << k;
+        /* "--cap-drop ALL --cap-add CHOWN" leaves CHOWN, so ALL is dropped first. */
+        for (size_t i = 0; spec->cap_drop && spec->cap_drop[i]; i++)
+                if (is_all(spec->cap_drop[i]))
+                        set = 0;
+        int r = apply_names(spec->cap_add, true, &set, error);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; spec->cap_drop && spec->cap_drop[i]; i++) {
+                char *one[] = { spec->cap_drop[i], NULL };
+                if (!is_all(one[0]) && (r = apply_names(one, false, &set, error)) < 0)
+                        return r;
+        }
+        if (spec->privileged)
+                set = ALL_CAPABILITIES;
+
+        for (size_t k = 0; k < ELEMENTSOF(capabilities); k++)
+                if ((set & (UINT64_C(1) << k)) && (r = strv_extend(&names, capabilities[k].name)) < 0)
+                        return error_set_errno(error, r, "capabilities");
+        *ret = TAKE_PTR(names);
+        return 0;
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "launch.h"
+#include "path-util.h"
+#include "string-util.h"
+#include "strv.h"
+
+/* What a container must neither see nor change of the host's kernel, as with Docker. */
+static const char *const masked_paths[] = {
+        "/proc/acpi",
+        "/proc/asound",
+        "/proc/interrupts",
+        "/proc/kcore",
+        "/proc/keys",
+        "/proc/latency_stats",
+        "/proc/sched_debug",
+        "/proc/scsi",
+        "/proc/timer_list",
+        "/proc/timer_stats",
+        "/sys/devices/virtual/powercap",
+        "/sys/firmware",
+};
+static const char *const read_only_paths[] = {
+        "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
+};
+static const char *const etc_files[] = { "hostname", "hosts", "resolv.conf" };
+
+static int copy_strings(const LaunchInputs *in, LaunchSpec *l) {
+        const struct {
+                char **target;
+                const char *source;
+        } strings[] = {
+                { &l->id, in->spec->id },
+                { &l->name, in->spec->name },
+                { &l->image, in->spec->image },
+                { &l->unit, in->unit },
+                { &l->working_directory, in->effective->working_directory },
+                { &l->user, in->effective->user },
+                { &l->hostname, in->effective->hostname },
+        };
+        const struct {
+                char ***target;
+                char *const *source;
+        } lists[] = {
+                { &l->lower, in->lower },
+                { &l->arguments, in->effective->arguments },
+                { &l->environment, in->effective->environment },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(strings); i++) {
+                int r = free_and_strdup(strings[i].target, strings[i].source);
+                if (r < 0)
+                        return r;
+        }
+        for (size_t i = 0; i < ELEMENTSOF(lists); i++) {
+                int r = strv_copy_into(lists[i].source, lists[i].target);
+                if (r < 0)
+                        return r;
+        }
+        l->upper = path_join(in->directory, "upper");
+        l->work = path_join(in->directory, "work");
+        return l->upper && l->work ? 0 : -ENOMEM;
+}
+
+static int add_mount(LaunchSpec *l, LaunchMountType type, const char *source, const char *target,
+                     const char *options, LaunchMount **ret) {
+        LaunchMount *m = list_append(&l->mounts, &launch_mount_type);
+
+        if (!m)
+                return -ENOMEM;
+        m->type = type;
+        *ret = m;
+        int r = free_and_strdup(&m->source, source);
+        if (r >= 0)
+                r = free_and_strdup(&m->options, options);
+        if (r < 0)
+                return r;
+        m->target = path_normalize(target);
+        return m->target ? 0 : -ENOMEM;
+}
+
+static bool is_mounted(const LaunchSpec *l, const char *target) {
+        for (size_t i = 0; i < l->mounts.n; i++)
+                if (streq_ptr(LIST_ITEM(&l->mounts, LaunchMount, i)->target, target))
+                        return true;
+        return false;
+}
+
+static int add_own_mounts(const LaunchInputs *in, LaunchSpec *l, Error *error) {
+        for (size_t i = 0; i < in->spec->mounts.n; i++) {
+                const MountSpec *wanted = LIST_ITEM(&in->spec->mounts, MountSpec, i);
+                _cleanup_free_ char *target = path_normalize(wanted->target);
+                LaunchMount *m;
+
+                if (target && is_mounted(l, target))
+                        return error_set(error, ERROR_INVALID, "two mounts have the same target %s", target);
+                int r = target ? add_mount(l, wanted->type == MOUNT_TMPFS ? LAUNCH_TMPFS : LAUNCH_BIND,
+                                           wanted->source, target, wanted->options, &m)
+                               : -ENOMEM;
+                if (r < 0)
+                        return error_set_errno(error, r, "mount %s", wanted->target);
+                m->read_only = wanted->read_only;
+                m->create_source = wanted->create_source;
+                m->id_mapped = wanted->type == MOUNT_BIND;
+        }
+        return 0;
+}
+
+/* Over what the image has, unless the user mounts a file of their own there. The files belong to the container's root
+ * already, since /run is a tmpfs, which older kernels can't id-map. */
+static int add_etc_mounts(const LaunchInputs *in, LaunchSpec *l) {
+        for (size_t i = 0; i < ELEMENTSOF(etc_files); i++) {
+                _cleanup_free_ char *source = path_join(in->run_directory, etc_files[i]);
+                _cleanup_free_ char *target = path_join("/etc", etc_files[i]);
+                LaunchMount *m;
+
+                if (!source || !target)
+                        return -ENOMEM;
+                if (is_mounted(l, target) || is_mounted(l, "/etc"))
+                        continue;
+                int r = add_mount(l, LAUNCH_BIND, source, target, NULL, &m);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static size_t depth(const char *path) {
+        size_t n = 0;
+
+        for (; *path; path++)
+                n += *path == '/';
+        return n;
+}
+
+/* What is mounted below another mount comes after it. Insertion keeps the order of equals. */
+static void sort_mounts(List *mounts) {
+        LaunchMount *m = mounts->items;
+
+        for (size_t i = 1; i < mounts->n; i++) {
+                LaunchMount moved = m[i];
+                size_t k = i;
+                for (; k > 0 && depth(m[k - 1].target) > depth(moved.target); k--)
+                        m[k] = m[k - 1];
+                m[k] = moved;
+        }
+}
+
+static int copy_interfaces(const List *from, List *to) {
+        for (size_t i = 0; from && i < from->n; i++) {
+                LaunchInterface *target = list_append(to, &launch_interface_type);
+                int r = target ? object_copy(&launch_interface_type, target,
+                                             LIST_ITEM(from, LaunchInterface, i))
+                               : -ENOMEM;
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int add_restrictions(const LaunchInputs *in, LaunchSpec *l, Error *error) {
+        char ping_range[32];
+        int r;
+
+        if ((r = capabilities_make(in->spec, &l->capabilities, error)) < 0)
+                return r;
+        if (!in->spec->privileged) {
+                if ((r = strv_from_array((char *const *) masked_paths, ELEMENTSOF(masked_paths),
+                                         &l->masked_paths)) < 0 ||
+                    (r = strv_from_array((char *const *) read_only_paths, ELEMENTSOF(read_only_paths),
+                                         &l->read_only_paths)) < 0)
+                        return r;
+        }
+        if (in->spec->network == NETWORK_HOST)
+                return 0;
+        /* As Docker: the container's root may use low ports, and everybody may ping. */
+        snprintf(ping_range, sizeof(ping_range), "0 %u", l->uid_count > 0 ? l->uid_count - 1 : INT32_MAX);
+        if ((r = strv_map_set(&l->sysctls, "net.ipv4.ip_unprivileged_port_start", "0")) < 0)
+                return r;
+        return strv_map_set(&l->sysctls, "net.ipv4.ping_group_range", ping_range);
+}
+
+static int fill(const LaunchInputs *in, LaunchSpec *l, Error *error) {
+        const ContainerSpec *spec = in->spec;
+        int r;
+
+        if (strv_isempty(in->effective->arguments))
+                return error_set(error, ERROR_INVALID,
+                                 "no command was given, and the image \"%s\" has none of its own",
+                                 strempty(spec->image));
+        l->volatile_upper = spec->auto_remove;
+        l->read_only = spec->read_only;
+        l->terminal = spec->terminal;
+        l->open_stdin = spec->open_stdin;
+        l->stdin_once = spec->stdin_once;
+        l->rows = in->rows;
+        l->columns = in->columns;
+        l->init = spec->init;
+        l->uid_base = spec->uid_base;
+        l->uid_count = spec->uid_count;
+        l->network = spec->network == NETWORK_HOST ? LAUNCH_NETWORK_HOST : LAUNCH_NETWORK_PRIVATE;
+        l->no_new_privileges = spec->no_new_privileges;
+        l->privileged = spec->privileged;
+        l->stop_signal = in->effective->stop_signal;
+
+        if ((r = copy_strings(in, l)) < 0 || (r = copy_interfaces(in->interfaces, &l->interfaces)) < 0 ||
+            (r = add_own_mounts(in, l, error)) < 0 || (r = add_etc_mounts(in, l)) < 0)
+                return r;
+        sort_mounts(&l->mounts);
+        return add_restrictions(in, l, error);
+}
+
+int launch_make(const LaunchInputs *inputs, LaunchSpec *ret, Error *error) {
+        object_init(&launch_spec_type, ret);
+        int r = fill(inputs, ret, error);
+        if (r < 0) {
+                object_done(&launch_spec_type, ret);
+                return error_set_errno(error, r, "cannot prepare container \"%s\"", inputs->spec->name);
+        }
+        return 0;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The launch document of one run, out of what is known of the container. Pure. */
+
+#include "effective-config.h"
+#include "launch-spec.h"
+
+typedef struct LaunchInputs {
+        const ContainerSpec *spec;
+        const EffectiveConfig *effective;
+        const char *unit;
+        char **lower;              /* absolute, topmost first */
+        const char *directory;     /* of the container, with upper and work */
+        const char *run_directory; /* with hostname, hosts and resolv.conf */
+        const List *interfaces;    /* LaunchInterface */
+        uint32_t rows, columns;
+} LaunchInputs;
+
+/* ERROR_INVALID: no command, unknown capability, two mounts on one target. */
+int launch_make(const LaunchInputs *inputs, LaunchSpec *ret, Error *error);
