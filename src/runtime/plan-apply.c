@@ -13,9 +13,9 @@
 #include "file-util.h"
 #include "interface.h"
 #include "plan-apply.h"
+#include "pty-util.h"
 #include "root-path.h"
 #include "string-util.h"
-#include "terminal.h"
 
 /* Where the host's tree is still seen, any directory that always exists will do: it is this mount namespace's only. */
 #define STAGING_DIRECTORY "/run"
@@ -105,13 +105,13 @@ static int apply_console(PlanContext *context, const Op *op, Error *error) {
         char path[64];
         unsigned number;
 
-        int r = terminal_open(context->root, &master, &context->terminal);
+        int r = pty_open(context->root, &master, &context->terminal);
         if (r >= 0)
-                r = terminal_number(master, &number);
+                r = pty_number(master, &number);
         if (r < 0)
                 return error_set_errno(error, r, "cannot make a terminal");
         if (context->spec->rows > 0 && context->spec->columns > 0)
-                (void) terminal_resize(master, context->spec->rows, context->spec->columns);
+                (void) pty_resize(master, context->spec->rows, context->spec->columns);
 
         snprintf(path, sizeof(path), "dev/pts/%u", number);
         _cleanup_close_ int fd = open_tree(context->root, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);

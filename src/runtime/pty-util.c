@@ -7,9 +7,9 @@
 
 #include "fd-util.h"
 #include "file-util.h"
-#include "terminal.h"
+#include "pty-util.h"
 
-int terminal_open(int root_fd, int *ret_master, int *ret_slave) {
+int pty_open(int root_fd, int *ret_master, int *ret_slave) {
         struct stat st;
         int unlock = 0;
 
@@ -32,18 +32,18 @@ int terminal_open(int root_fd, int *ret_master, int *ret_slave) {
         return 0;
 }
 
-int terminal_number(int master, unsigned *ret) {
+int pty_number(int master, unsigned *ret) {
         return ioctl(master, TIOCGPTN, ret) < 0 ? negative_errno() : 0;
 }
 
-int terminal_resize(int fd, unsigned rows, unsigned columns) {
+int pty_resize(int fd, unsigned rows, unsigned columns) {
         struct winsize size = { .ws_row = MIN(rows, (unsigned) UINT16_MAX),
                                 .ws_col = MIN(columns, (unsigned) UINT16_MAX) };
 
         return ioctl(fd, TIOCSWINSZ, &size) < 0 ? negative_errno() : 0;
 }
 
-int terminal_take(int slave) {
+int pty_take(int slave) {
         if (setsid() < 0 && errno != EPERM)
                 return negative_errno();
         return ioctl(slave, TIOCSCTTY, 0) < 0 ? negative_errno() : 0;

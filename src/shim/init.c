@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <unistd.h>
+
+#include "child-message.h"
+#include "fd-util.h"
+#include "plan-apply.h"
+#include "process.h"
+#include "shim.h"
+
+static int set_up(const Shim *shim, const Plan *plan, PlanContext *context, Error *error) {
+        int r = 0;
+
+        if (shim->spec.uid_count > 0) {
+                r = child_expect(PROCESS_CHANNEL, CHILD_MAPPED, NULL);
+                if (r >= 0)
+                        r = process_become_root();
+        }
+        if (r < 0)
+                return error_set_errno(error, r, "cannot become root of the user namespace");
+        return plan_apply(plan, context, error);
+}
+
+void init_run(const Shim *shim, const Plan *plan, int channel, const SessionPipes *pipes) {
+        const LaunchSpec *spec = &shim->spec;
+        PlanContext context = PLAN_CONTEXT_INIT;
+        Error error = {};
+
+        int r = process_begin(channel, pipes);
+        if (r < 0)
+                _exit(1);
+        context.spec = spec;
+        context.channel = PROCESS_CHANNEL;
+        r = set_up(shim, plan, &context, &error);
+        if (r < 0)
+                process_fail(&error);
+
+        int terminal = TAKE_FD(context.terminal);
+        plan_context_done(&context);
+        process_execute(
+                &(ProcessSpec){
+                        .arguments = spec->arguments,
+                        .environment = spec->environment,
+                        .user = spec->user,
+                        .working_directory = spec->working_directory,
+                        .capabilities = spec->capabilities,
+                        .no_new_privileges = spec->no_new_privileges,
+                        .with_reaper = spec->init,
+                },
+                pipes, terminal);
+}

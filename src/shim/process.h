@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The last steps of a new process, inside all its namespaces: who it is, what it may do, where it stands, and then its
+ * command. */
+
+#include "error.h"
+#include "macro.h"
+#include "session.h"
+
+typedef struct ProcessSpec {
+        char *const *arguments;
+        char **environment; /* of the process's own memory: gets HOME and TERM */
+        const char *user;
+        const char *working_directory; /* must exist; NULL or empty: / */
+        char *const *capabilities;
+        bool all_capabilities;
+        bool no_new_privileges;
+        bool with_reaper; /* this process stays as PID 1 and executes the command in a child */
+} ProcessSpec;
+
+/* First thing in a new process: signals to their defaults, the channel as descriptor 3, the pipes as standard streams
+ * (missing ones become /dev/null later), everything else closed. */
+#define PROCESS_CHANNEL 3
+int process_begin(int channel, const SessionPipes *pipes);
+/* In a user namespace: become its root. */
+int process_become_root(void);
+/* terminal: its slave, which becomes the controlling terminal, or -EBADF. Reports to the shim and does not return. */
+_noreturn_ void process_execute(const ProcessSpec *spec, const SessionPipes *pipes, int terminal);
+/* Sends the error to the shim and exits. */
+_noreturn_ void process_fail(Error *error);

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* berth-shim: the parent of one container's first process, from before its start until its exit has been reported.
+ *
+ *   main.c          arguments, signals, the loop
+ *   start.c         clone, id maps, mounts of the host, and what follows of GO
+ *   init.c          the container's first process, until it executes the command
+ *   process.c       what every process goes through before execve(2), init's and an exec's
+ *   reaper.c        PID 1 of a container that asked for one (--init)
+ *   exec.c          processes in the running container
+ *   session*.c      a process's streams;  client.c  who is attached to them
+ *   control.c       berthd */
+
+#include "launch-spec.h"
+#include "plan.h"
+#include "poller.h"
+#include "session.h"
+#include "shim-protocol.h"
+
+typedef struct Connection {
+        int fd;
+        PacketQueue queue;
+} Connection;
+
+/* What keeps the namespaces alive beyond their last process: their end takes the kernel milliseconds, which should pass
+ * after the exit has been reported, not before. */
+enum { NAMESPACE_MOUNT, NAMESPACE_IPC, NAMESPACE_NETWORK, _NAMESPACE_MAX };
+
+struct Shim {
+        LaunchSpec spec;
+        Journal journal;
+        Poller poller;
+        int listener; /* shim.sock */
+        Connection control;
+
+        Session *container;
+        Session *execs;
+        uint64_t start_time; /* of the container's process */
+        int namespaces[_NAMESPACE_MAX];
+        char *cgroup;          /* from GO; NULL before */
+        bool resets_oom_score; /* the shim's own is special */
+        bool has_ended;        /* exit.json is written */
+        ExitRecord record;
+};
+
+/* start.c */
+int shim_start(Shim *shim, Error *error);
+void shim_go(Shim *shim, const char *cgroup);
+void shim_abort_start(Shim *shim, const char *why);
+/* The start failed before there was a process, or the shim can't go on: reports that. */
+void shim_fail(Shim *shim, const Error *error);
+
+/* What sessions report (start.c, exec.c) */
+void shim_session_started(Session *session);
+void shim_session_exited(Session *session);
+void shim_session_ended(Session *session);
+
+/* control.c */
+int control_listen(Shim *shim);
+int control_prepare(Shim *shim);
+void control_send(Shim *shim, ShimMessageKind kind, const ShimMessage *message);
+void control_done(Shim *shim);
+
+/* exec.c: takes over spec's content and fd (may be -EBADF). */
+void exec_start(Shim *shim, ExecSpec *spec, int fd);
+void exec_report(Shim *shim, ShimMessageKind kind, const Session *session);
+
+/* init.c: in the new process; does not return. channel: to the shim. */
+_noreturn_ void init_run(const Shim *shim, const Plan *plan, int channel, const SessionPipes *pipes);
