@@ -46,6 +46,8 @@ int file_system_make(const char *type, const char *options, uint64_t attributes,
 
         if (fs_fd < 0)
                 return error_set_errno(error, negative_errno(), "the kernel has no file system %s", type);
+        /* The first column of mount(8) in the container. */
+        (void) fsconfig(fs_fd, FSCONFIG_SET_STRING, "source", type, 0);
         int r = set_options(fs_fd, options, error);
         if (r < 0)
                 return r;
