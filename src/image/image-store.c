@@ -101,11 +101,11 @@ int image_store_names_changed(ImageStore *store) {
         return 0;
 }
 
-/* The names were changed: on disk too, or not at all. before: what they were, consumed. */
-static int commit_names(ImageStore *store, NameTable *before, Error *error) {
-        int r = image_store_names_changed(store) < 0 ? error_set(error, ERROR_OUT_OF_MEMORY, "out of memory")
-                                                     : image_index_save(store, error);
-
+/* The names were changed, with result r: now on disk too, or not at all. before: what they were, consumed. */
+static int commit_names(ImageStore *store, int r, NameTable *before, Error *error) {
+        if (r >= 0)
+                r = image_store_names_changed(store);
+        r = r < 0 ? error_set(error, ERROR_OUT_OF_MEMORY, "out of memory") : image_index_save(store, error);
         if (r < 0) {
                 NameTable failed = store->names;
                 store->names = *before;
@@ -339,9 +339,8 @@ static int change_names(ImageStore *store, Image *image, char *const *names, cha
         int r = name_table_copy(&store->names, &before);
         if (r < 0)
                 return error_set(error, ERROR_OUT_OF_MEMORY, "out of memory");
-        (void) add_names(store, image, names,
-                         ret_untagged); /* too little memory shows again in commit_names */
-        return commit_names(store, 0, &before, error);
+        r = add_names(store, image, names, ret_untagged);
+        return commit_names(store, r, &before, error);
 }
 
 int image_store_add(ImageStore *store, const char *manifest_digest, char *const *names, Image **ret,
