@@ -154,6 +154,7 @@ int main(int argc, char *argv[]) {
                 return hold();
 
         ensure_standard_streams();
+        (void) close_range(SHIM_CONTROL_FD + 1, ~0U, 0);
         ignore_signals();
         if (fd_set_cloexec(SHIM_CONTROL_FD, true) >= 0 && fd_set_nonblock(SHIM_CONTROL_FD, true) >= 0)
                 shim.control.fd = SHIM_CONTROL_FD;

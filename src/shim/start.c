@@ -11,6 +11,7 @@
 #include "file-util.h"
 #include "log.h"
 #include "mount-source.h"
+#include "path-util.h"
 #include "process-util.h"
 #include "shim.h"
 #include "string-util.h"
@@ -45,6 +46,14 @@ static int open_namespace(pid_t pid, const char *name) {
         (void) snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int) pid, name);
         int fd = open(path, O_RDONLY | O_CLOEXEC);
         return fd < 0 ? negative_errno() : fd;
+}
+
+/* A volatile overlay leaves a mark that makes the kernel refuse its next mount, since what was written may not have
+ * reached the disk if the machine crashed. Such a container does not outlive the boot, let alone a crash. */
+static int forget_volatile(const LaunchSpec *spec) {
+        _cleanup_free_ char *mark = path_join(spec->work, "work/incompat");
+
+        return mark ? remove_tree_at(AT_FDCWD, mark) : -ENOMEM;
 }
 
 /* The mounts that init waits for, in the order of the plan. */
@@ -123,6 +132,8 @@ int shim_start(Shim *shim, Error *error) {
         session->terminal = shim->spec.terminal;
         session->stdin_once = shim->spec.stdin_once;
         int r = plan_build(&shim->spec, &plan, error);
+        if (r >= 0 && shim->spec.volatile_upper && (r = forget_volatile(&shim->spec)) < 0)
+                error_set_errno(error, r, "cannot prepare the work directory %s", shim->spec.work);
         if (r >= 0)
                 r = make_init(shim, &plan, error);
         if (r < 0)
