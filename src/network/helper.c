@@ -75,21 +75,25 @@ Helper *helper_free(Helper *helper) {
 
 static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdata);
 
-/* Reaps the process; that it is gone shows at the socket. The event loop owns the source, and lets it go here. */
-static int on_child_exit(sd_event_source *source, const siginfo_t *info, void *userdata) {
+/* Reaps the process; that it is gone shows at the socket. The event loop owns the source, and lets it go here. Not
+ * sd_event_add_child, which would need SIGCHLD blocked in whatever program this is part of. */
+static int on_child_exit(sd_event_source *source, int fd, uint32_t events, void *userdata) {
+        (void) waitid(P_PIDFD, (id_t) fd, &(siginfo_t){}, WEXITED | WNOHANG);
         (void) sd_event_source_set_floating(source, false);
         return 0;
 }
 
 static int watch_child(sd_event *event, int pidfd) {
         _cleanup_(sd_event_source_unrefp) sd_event_source *source = NULL;
+        _cleanup_close_ int owned = pidfd;
 
-        int r = sd_event_add_child_pidfd(event, &source, pidfd, WEXITED, on_child_exit, NULL);
-        if (r < 0) {
-                safe_close(pidfd);
+        int r = sd_event_add_io(event, &source, pidfd, EPOLLIN, on_child_exit, NULL);
+        if (r < 0)
                 return r;
-        }
-        (void) sd_event_source_set_child_pidfd_own(source, true);
+        r = sd_event_source_set_io_fd_own(source, true);
+        if (r < 0)
+                return r;
+        TAKE_FD(owned);
         return sd_event_source_set_floating(source, true);
 }
 
