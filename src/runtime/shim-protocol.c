@@ -61,16 +61,24 @@ int shim_send(int fd, ShimMessageKind kind, const ShimMessage *message, int atta
 }
 
 int shim_receive(int fd, ShimMessage *ret, int *ret_fd) {
-        _cleanup_free_ char *packet = malloc(sizeof(ShimHeader) + SHIM_MESSAGE_MAX);
         _cleanup_close_ int attached = -EBADF;
         size_t n_fds = 1;
         ShimHeader header;
+        ssize_t n;
 
         memset(ret, 0, sizeof(*ret));
         *ret_fd = -EBADF;
+        /* Most messages are tiny: a shim should not touch memory for the largest one. */
+        while ((n = recv(fd, NULL, 0, MSG_PEEK | MSG_TRUNC)) < 0)
+                if (errno != EINTR)
+                        return negative_errno();
+        if (n == 0)
+                return 0;
+        size_t room = MIN((size_t) n, sizeof(ShimHeader) + SHIM_MESSAGE_MAX);
+        _cleanup_free_ char *packet = malloc(room);
         if (!packet)
                 return -ENOMEM;
-        ssize_t n = receive_message(fd, packet, sizeof(ShimHeader) + SHIM_MESSAGE_MAX, &attached, &n_fds);
+        n = receive_message(fd, packet, room, &attached, &n_fds);
         if (n <= 0)
                 return n;
         if ((size_t) n < sizeof(header))

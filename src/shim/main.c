@@ -43,7 +43,7 @@ static bool has_special_oom_score(void) {
                !streq(text, "0\n");
 }
 
-static Session **session_link(Shim *shim, Session **p) {
+static Session **sweep_session(Shim *shim, Session **p) {
         Session *session = *p;
 
         session_advance(session);
@@ -64,38 +64,34 @@ static void release_namespaces(Shim *shim) {
                 shim->namespaces[i] = safe_close(shim->namespaces[i]);
 }
 
+/* A shim spends its life waiting, and there may be a thousand of them. */
 static void trim(Shim *shim) {
-        bool trimmed = session_trim(shim->container);
-
+        session_trim(shim->container);
         for (Session *exec = shim->execs; exec; exec = exec->next)
-                trimmed |= session_trim(exec);
+                session_trim(exec);
         journal_trim(&shim->journal);
-        if (trimmed)
-                (void) malloc_trim(0);
+        (void) malloc_trim(0);
+        shim->has_garbage = false;
 }
 
 /* One turn: everybody says what he waits for, one wait, and what follows from it. */
 static int turn(Shim *shim) {
-        bool has_buffers = shim->container->chunk != NULL;
-
         poller_begin(&shim->poller);
         int r = control_prepare(shim);
         if (r >= 0)
                 r = session_prepare(shim->container, &shim->poller);
-        for (Session *exec = shim->execs; exec && r >= 0; exec = exec->next) {
-                has_buffers |= exec->chunk != NULL;
+        for (Session *exec = shim->execs; exec && r >= 0; exec = exec->next)
                 r = session_prepare(exec, &shim->poller);
-        }
-        if (has_buffers)
+        if (shim->has_garbage)
                 poller_limit(&shim->poller, IDLE_MSEC);
         if (r >= 0)
                 r = poller_run(&shim->poller);
-        if (r == 0)
+        if (r == 0 && shim->has_garbage)
                 trim(shim);
 
         session_advance(shim->container);
         for (Session **p = &shim->execs; *p;)
-                p = session_link(shim, p);
+                p = sweep_session(shim, p);
         if (shim->has_ended)
                 release_namespaces(shim);
         return r;

@@ -5,6 +5,7 @@
 #include "fd-util.h"
 #include "log.h"
 #include "session-output.h"
+#include "shim.h"
 #include "time-util.h"
 
 #define CHUNK_MAX STREAM_PAYLOAD_MAX
@@ -120,6 +121,7 @@ static ssize_t read_output(Output *output) {
                 session->chunk = malloc(CHUNK_MAX);
                 if (!session->chunk)
                         return -EAGAIN;
+                session->shim->has_garbage = true;
         }
         while ((n = read(output->fd, session->chunk, CHUNK_MAX)) < 0 && errno == EINTR)
                 ;

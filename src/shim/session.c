@@ -302,11 +302,9 @@ bool session_is_over(const Session *session) {
                session->outputs[1].fd < 0;
 }
 
-bool session_trim(Session *session) {
-        if (!session->chunk || session->chunk_size > 0)
-                return false;
-        free_and_replace(session->chunk, NULL);
-        return true;
+void session_trim(Session *session) {
+        if (session->chunk_size == 0)
+                free_and_replace(session->chunk, NULL);
 }
 
 void session_kill(Session *session) {

@@ -80,6 +80,6 @@ int session_prepare(Session *session, Poller *poller);
 void session_advance(Session *session);
 /* Nothing is left to do: it may be freed. */
 bool session_is_over(const Session *session);
-/* Gives memory back while nothing happens. Returns true when there was some. */
-bool session_trim(Session *session);
+/* Frees what is only needed while there is output. */
+void session_trim(Session *session);
 void session_kill(Session *session);

@@ -41,6 +41,7 @@ struct Shim {
         char *cgroup;          /* from GO; NULL before */
         bool resets_oom_score; /* the shim's own is special */
         bool has_ended;        /* exit.json is written */
+        bool has_garbage;      /* memory to give back as soon as nothing happens */
         ExitRecord record;
 };
 

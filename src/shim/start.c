@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <fcntl.h>
 #include <linux/sched.h>
-#include <malloc.h>
 #include <sched.h>
 #include <string.h>
 #include <unistd.h>
@@ -183,7 +182,7 @@ void shim_session_started(Session *session) {
                 exec_report(session->shim, SHIM_EXEC_STARTED, session);
         else
                 control_send(session->shim, SHIM_STARTED, NULL);
-        (void) malloc_trim(0);
+        session->shim->has_garbage = true;
 }
 
 void shim_session_exited(Session *session) {
