@@ -64,11 +64,10 @@ int failure_error(const Registry *registry, const HttpResponse *response, Error 
         case TRANSFER_CANCELLED:
                 return error_set(error, ERROR_CANCELLED, "cancelled");
         case TRANSFER_UNTRUSTED:
-                return error_set(
-                        error, ERROR_REGISTRY,
-                        "the certificate of registry %s is not trusted: %s (add its authority to the "
-                        "system's, or the registry to the insecure ones)",
-                        registry->name, reason);
+                return error_set(error, ERROR_REGISTRY,
+                                 "cannot trust the certificate of registry %s: %s (add its authority to the "
+                                 "system's, or the registry to the insecure ones)",
+                                 registry->name, reason);
         case TRANSFER_BROKEN:
                 return error_set(error, ERROR_REGISTRY, "%s: the connection to the registry broke: %s",
                                  registry->purpose, reason);

@@ -272,7 +272,7 @@ static int complete_error(const Pull *pull, int r, Error *error) {
                 *error = (Error){};
                 return worker_set_cancelled(error);
         }
-        if (error->message && (startswith(error->message, "cannot ") || startswith(error->message, "the ")))
+        if (error->message && startswith(error->message, "cannot "))
                 return r;
         return error_prefix(error, r, "%s", pull->purpose);
 }
