@@ -122,6 +122,8 @@ static void on_renamed(int code, void *userdata) {
         }
         /* The name itself is the index's key, so the owner of the index changes it, in done(). */
         saving->done(c, NULL, saving->userdata);
+        if (c->remove_when_ended && !container_is_active(c))
+                container_remove_now(c);
 }
 
 int container_rename(Container *c, const char *new_name, ContainerDone done, void *userdata, Error *error) {

@@ -112,7 +112,11 @@ void container_ended(Container *c, const ExitRecord *record) {
         if (!restart)
                 container_wake(c, EDGE_STOPPED, NULL);
         /* Who was woken may have started it again (a restart by request). */
-        if (remove && !container_is_active(c))
+        if (!remove || container_is_active(c))
+                return;
+        if (c->saving)
+                c->remove_when_ended = true; /* a rename goes on; its end removes it */
+        else
                 container_remove_now(c);
 }
 

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <fcntl.h>
+
+#include "fd-util.h"
+#include "job.h"
+#include "log.h"
+#include "string-util.h"
+#include "strv.h"
+#include "time-util.h"
+
+#define JOBS_RUNNING_MAX 8
+#define JOB_ITEMS_MAX 2000
+#define LINGER_USEC (60 * USEC_PER_SEC)
+
+const char *const job_state_words[] = { "running", "done", "failed", NULL };
+
+static void job_begin(Job *job);
+
+static void job_result_done(JobResult *result) {
+        strv_free(result->images);
+        free(result->name);
+        free(result->link_target);
+        *result = (JobResult){};
+}
+
+static void release_input(Job *job) {
+        object_done(&worker_request_type, &job->request);
+        close_many(job->fds, job->n_fds);
+        job->n_fds = 0;
+}
+
+static void release_container(Job *job) {
+        Container *c = job->container;
+
+        job->container = NULL;
+        if (!c)
+                return;
+        c->users--;
+        if (job->thaw && c->state.status == CONTAINER_PAUSED &&
+            container_pause(c, false, NULL, NULL, NULL) < 0)
+                log_warning("Failed to unpause container %s after a job.", c->spec.name);
+}
+
+Job *job_free(Job *job) {
+        if (!job)
+                return NULL;
+        TAILQ_REMOVE(&job->manager->jobs, job, list);
+        job->manager->n_jobs--;
+        worker_abandon(job->worker);
+        if (job->container)
+                job->container->users--;
+        for (JobWaiter *w; (w = TAILQ_FIRST(&job->waiters));) {
+                TAILQ_REMOVE(&job->waiters, w, list);
+                free(w);
+        }
+        release_input(job);
+        job_result_done(&job->result);
+        list_done(&job->items, &worker_progress_type);
+        error_done(&job->error);
+        sd_bus_track_unref(job->track);
+        sd_event_source_disable_unref(job->linger);
+        free(job->type);
+        free(job->subject);
+        free(job->action);
+        free(job->owner);
+        free(job);
+        return NULL;
+}
+DEFINE_CLEANUP(Job *, job_free);
+
+Job *manager_find_job(Manager *m, unsigned id) {
+        Job *job;
+
+        TAILQ_FOREACH(job, &m->jobs, list)
+                if (job->id == id)
+                        return job;
+        return NULL;
+}
+
+static int on_owner_gone(sd_bus_track *track, void *userdata) {
+        job_cancel(userdata);
+        return 0;
+}
+
+static int track_owner(Job *job) {
+        if (!(job->flags & JOB_CANCEL_ON_DISCONNECT))
+                return 0;
+        int r = sd_bus_track_new(job->manager->bus, &job->track, on_owner_gone, job);
+        return r < 0 ? r : sd_bus_track_add_name(job->track, job->owner);
+}
+
+static int job_fill(Job *job, const int *fds, size_t n_fds, const JobParameters *p) {
+        int r;
+
+        if ((r = free_and_strdup(&job->type, job->request.verb)) < 0 ||
+            (r = free_and_strdup(&job->subject, strempty(p->subject))) < 0 ||
+            (r = free_and_strdup(&job->action, p->action)) < 0 ||
+            (r = free_and_strdup(&job->owner, sd_bus_message_get_sender(p->call))) < 0 ||
+            (r = free_and_strdup(&job->request.state_directory, STATE_DIRECTORY)) < 0)
+                return r;
+        for (size_t i = 0; i < n_fds; i++) {
+                int fd = fcntl(fds[i], F_DUPFD_CLOEXEC, 3);
+                if (fd < 0)
+                        return negative_errno();
+                job->fds[job->n_fds++] = fd;
+        }
+        return track_owner(job);
+}
+
+int job_new(Manager *m, WorkerRequest *request, const int *fds, size_t n_fds, const JobParameters *p,
+            Job **ret, Error *error) {
+        if (m->n_jobs >= JOBS_MAX)
+                return error_set(error, ERROR_LIMIT, "%d jobs are running or waiting already", JOBS_MAX);
+        Job *job = new0(Job, 1);
+        if (!job)
+                return error_set_errno(error, -ENOMEM, "cannot make a job");
+        *job = (Job){ .manager = m, .id = ++m->last_job_id, .flags = p->flags, .request = *request };
+        *request = (WorkerRequest){};
+        TAILQ_INIT(&job->waiters);
+        TAILQ_INSERT_TAIL(&m->jobs, job, list);
+        m->n_jobs++;
+        int r = job_fill(job, fds, n_fds, p);
+        if (r < 0) {
+                job_free(job);
+                return error_set_errno(error, r, "cannot make a job");
+        }
+        job->container = p->container;
+        job->thaw = p->pause;
+        if (job->container)
+                job->container->users++;
+        m->hooks->job_added(m, job);
+        manager_run_jobs(m);
+        *ret = job;
+        return 0;
+}
+
+/* ---- its end ---- */
+
+static int on_linger(sd_event_source *source, uint64_t usec, void *userdata) {
+        Job *job = userdata;
+
+        job->manager->hooks->job_removed(job->manager, job);
+        job_free(job);
+        return 0;
+}
+
+static void job_finish(Job *job, const Error *error) {
+        Manager *m = job->manager;
+
+        if (error && job->error.kind == ERROR_NONE)
+                error_set(&job->error, error->kind, "%s", error_text(error));
+        job->state = job->error.kind != ERROR_NONE ? JOB_FAILED : JOB_DONE;
+        if (job->started)
+                m->n_jobs_running--;
+        job->started = false;
+        job->worker = NULL;
+        release_container(job);
+        release_input(job);
+        job->track = sd_bus_track_unref(job->track);
+        m->hooks->job_changed(m, job);
+        for (JobWaiter *w; (w = TAILQ_FIRST(&job->waiters));) {
+                TAILQ_REMOVE(&job->waiters, w, list);
+                w->done(job, job->state == JOB_FAILED ? &job->error : NULL, w->userdata);
+                free(w);
+        }
+        if (sd_event_add_time_relative(m->event, &job->linger, CLOCK_MONOTONIC, LINGER_USEC, USEC_PER_SEC,
+                                       on_linger, job) < 0)
+                log_oom();
+        manager_continue_pruning(m);
+}
+
+int job_wait(Job *job, JobDone done, void *userdata) {
+        if (job->state != JOB_RUNNING) {
+                done(job, job->state == JOB_FAILED ? &job->error : NULL, userdata);
+                return 0;
+        }
+        JobWaiter *w = new0(JobWaiter, 1);
+        if (!w)
+                return -ENOMEM;
+        *w = (JobWaiter){ .done = done, .userdata = userdata };
+        TAILQ_INSERT_TAIL(&job->waiters, w, list);
+        return 0;
+}
+
+void job_cancel(Job *job) {
+        _cleanup_error_ Error error = {};
+
+        if (job->state != JOB_RUNNING)
+                return;
+        if (job->worker) {
+                worker_cancel(job->worker); /* its end follows */
+                return;
+        }
+        error_set(&error, ERROR_CANCELLED, "cancelled");
+        job_finish(job, &error);
+}
+
+void manager_detach_jobs(Manager *m, Container *c) {
+        Job *job;
+
+        TAILQ_FOREACH(job, &m->jobs, list) {
+                if (job->container != c)
+                        continue;
+                job->container->users--;
+                job->container = NULL;
+                if (job->worker)
+                        worker_cancel(job->worker);
+        }
+}
+
+/* ---- what the worker says ---- */
+
+static void on_progress(const WorkerProgress *progress, void *userdata) {
+        WorkerProgress *item = NULL;
+        Job *job = userdata;
+
+        for (size_t i = 0; i < job->items.n && !item; i++)
+                if (streq_ptr(LIST_ITEM(&job->items, WorkerProgress, i)->id, progress->id))
+                        item = LIST_ITEM(&job->items, WorkerProgress, i);
+        if (!item && job->items.n < JOB_ITEMS_MAX)
+                item = list_append(&job->items, &worker_progress_type);
+        if (!item || free_and_strdup(&item->id, progress->id) < 0 ||
+            free_and_strdup(&item->status, progress->status) < 0)
+                return;
+        item->current = progress->current;
+        item->total = progress->total;
+        job->manager->hooks->job_progress(job->manager, job, item);
+}
+
+static void take_images(Job *job, const WorkerResult *result) {
+        for (size_t i = 0; i < result->images.n; i++) {
+                const WorkerImage *made = LIST_ITEM(&result->images, WorkerImage, i);
+                _cleanup_error_ Error error = {};
+                Image *image;
+
+                int r = manager_add_image(job->manager, job->type, strempty(made->record.digest),
+                                          made->names, &image, &error);
+                if (r >= 0)
+                        r = strv_extend(&job->result.images, image->record.digest);
+                if (r < 0) {
+                        error_set_errno(&error, r, "cannot take in an image");
+                        error_move(&job->error, &error);
+                        return;
+                }
+        }
+}
+
+static void on_result(const WorkerResult *result, void *userdata) {
+        Job *job = userdata;
+
+        take_images(job, result);
+        job->result.existed |= result->existed;
+        job->result.size += result->size;
+        job->result.mode = result->mode;
+        job->result.modified = result->modified;
+        if (free_and_strdup(&job->result.name, result->name) < 0 ||
+            free_and_strdup(&job->result.link_target, result->link_target) < 0)
+                log_oom();
+}
+
+static void on_ended(const Error *error, void *userdata) {
+        job_finish(userdata, error);
+}
+
+/* ---- its beginning ---- */
+
+int container_files_request(Manager *m, const Container *c, WorkerRequest *request) {
+        const Image *image = image_store_by_digest(m->images, strempty(c->spec.image_digest));
+
+        int r = image ? image_store_lower(m->images, &image->record, &request->lower) : -ENOENT;
+        if (r < 0)
+                return r;
+        if (free_and_strdup(&request->id, c->spec.id) < 0 ||
+            free_and_strdup(&request->name, c->spec.name) < 0 ||
+            free_and_strdup(&request->base_digest, c->spec.image_digest) < 0)
+                return -ENOMEM;
+        free_and_replace(request->upper, string_join(STATE_DIRECTORY "/containers/", c->spec.id, "/upper"));
+        free_and_replace(request->work, string_join(STATE_DIRECTORY "/containers/", c->spec.id, "/work"));
+        request->leader = c->executed ? c->state.leader : 0;
+        request->leader_start_time = c->executed ? c->state.leader_start_time : 0;
+        request->uid_base = c->spec.uid_base;
+        request->uid_count = c->spec.uid_count;
+        return request->upper && request->work ? 0 : -ENOMEM;
+}
+
+static void start_worker(Job *job) {
+        static const WorkerHooks hooks = { on_progress, on_result, on_ended };
+        _cleanup_error_ Error error = {};
+
+        int r = job->container ? container_files_request(job->manager, job->container, &job->request) : 0;
+        if (r >= 0)
+                r = worker_start(job->manager->event, &job->request, job->fds, job->n_fds, &hooks, job,
+                                 &job->worker, &error);
+        release_input(job);
+        if (r < 0) {
+                error_set_errno(&error, r, "cannot start the job");
+                job_finish(job, &error);
+        }
+}
+
+static void on_paused(Container *c, const Error *error, void *userdata) {
+        Job *job = userdata;
+
+        if (job->state != JOB_RUNNING)
+                return;
+        if (error) {
+                job->thaw = false;
+                job_finish(job, error);
+                return;
+        }
+        start_worker(job);
+}
+
+static void job_begin(Job *job) {
+        _cleanup_error_ Error error = {};
+
+        job->started = true;
+        job->manager->n_jobs_running++;
+        job->thaw = job->thaw && job->container && job->container->state.status == CONTAINER_RUNNING;
+        if (!job->thaw) {
+                start_worker(job);
+                return;
+        }
+        if (container_pause(job->container, true, on_paused, job, &error) < 0) {
+                job->thaw = false;
+                job_finish(job, &error);
+        }
+}
+
+void manager_run_jobs(Manager *m) {
+        Job *job;
+
+        /* Beginning one may end it at once, and its end may begin others, so each look starts at the front. */
+again:
+        TAILQ_FOREACH(job, &m->jobs, list) {
+                if (m->n_jobs_running >= JOBS_RUNNING_MAX)
+                        return;
+                if (job->started || job->state != JOB_RUNNING ||
+                    (m->pruner && (job->flags & JOB_ADDS_IMAGES)))
+                        continue;
+                job_begin(job);
+                goto again;
+        }
+}

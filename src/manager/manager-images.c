@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "log.h"
+#include "manager.h"
+#include "reference.h"
+#include "string-util.h"
+#include "strv.h"
+
+static void tell_image(Manager *m, const char *action, const Image *image, const char *name) {
+        _cleanup_strv_free_ char **attributes = NULL;
+
+        if (strv_copy_into(image->record.config.labels, &attributes) < 0 ||
+            (name && strv_map_set(&attributes, "name", name) < 0))
+                log_oom();
+        else
+                m->hooks->event(m, "image", action, image->record.digest, attributes);
+}
+
+static void tell_names_changed(Manager *m, char *const *digests) {
+        for (size_t i = 0; digests && digests[i]; i++) {
+                Image *image = image_store_by_digest(m->images, digests[i]);
+                if (image)
+                        m->hooks->image_changed(m, image);
+        }
+}
+
+int manager_add_image(Manager *m, const char *action, const char *digest, char *const *names, Image **ret,
+                      Error *error) {
+        _cleanup_strv_free_ char **untagged = NULL;
+        Image *image;
+
+        bool known = image_store_by_digest(m->images, digest);
+        int r = image_store_add(m->images, digest, names, &image, &untagged, error);
+        if (r < 0)
+                return r;
+        tell_names_changed(m, untagged);
+        if (known)
+                m->hooks->image_changed(m, image);
+        else
+                m->hooks->image_added(m, image);
+        tell_image(m, action, image, names ? names[0] : NULL);
+        if (ret)
+                *ret = image;
+        return 0;
+}
+
+int manager_tag_image(Manager *m, const char *reference, const char *new_name, Error *error) {
+        _cleanup_free_ char *canonical = NULL;
+        Image *image;
+
+        int r = image_store_find(m->images, reference, &image, error);
+        if (r >= 0)
+                r = reference_canonicalize(new_name, &canonical, error);
+        if (r < 0)
+                return r;
+        if (strchr(canonical, '@'))
+                return error_set(error, ERROR_INVALID,
+                                 "\"%s\" has a digest; a name for an image can't have one", new_name);
+        Image *before = image_store_by_name(m->images, canonical);
+        r = image_store_tag(m->images, image, canonical, error);
+        if (r < 0)
+                return r;
+        if (before && before != image)
+                m->hooks->image_changed(m, before);
+        m->hooks->image_changed(m, image);
+        tell_image(m, "tag", image, canonical);
+        return 0;
+}
+
+size_t manager_count_image_users(Manager *m, const Image *image) {
+        Container *c, *next;
+        size_t n = 0;
+
+        HASH_ITER(by_id, m->containers_by_id, c, next)
+                n += streq_ptr(c->spec.image_digest, image->record.digest);
+        return n;
+}
+
+static const Container *find_user(Manager *m, const Image *image) {
+        Container *c, *next;
+
+        HASH_ITER(by_id, m->containers_by_id, c, next)
+                if (streq_ptr(c->spec.image_digest, image->record.digest))
+                        return c;
+        return NULL;
+}
+
+/* The one name that `reference` means, or NULL when it means the image itself (a digest, an id). */
+static int named_by(Image *image, const char *reference, char **ret) {
+        _cleanup_free_ char *canonical = NULL;
+
+        *ret = NULL;
+        if (reference_canonicalize(reference, &canonical, NULL) >= 0 &&
+            strv_contains(image->names, canonical))
+                *ret = TAKE_PTR(canonical);
+        return 0;
+}
+
+/* Takes one name away, or all. */
+static int untag(Manager *m, Image *image, const char *name, char ***ret_untagged, Error *error) {
+        _cleanup_strv_free_ char **names = NULL;
+
+        int r = name ? strv_extend(&names, name) : strv_copy_into(image->names, &names);
+        if (r < 0)
+                return error_set_errno(error, r, "cannot untag");
+        STRV_FOREACH(n, names) {
+                if ((r = image_store_untag(m->images, *n, error)) < 0)
+                        return r;
+                if (strv_extend(ret_untagged, *n) < 0)
+                        return error_set_errno(error, -ENOMEM, "cannot untag");
+                tell_image(m, "untag", image, *n);
+        }
+        if (names)
+                m->hooks->image_changed(m, image);
+        return 0;
+}
+
+static int delete_image(Manager *m, Image *image, char ***ret_untagged, char ***ret_deleted, Error *error) {
+        ImageRecord record;
+        int r;
+
+        if ((r = object_copy(&image_record_type, &record, &image->record)) < 0 ||
+            (r = strv_extend(ret_deleted, record.digest)) < 0)
+                return error_set_errno(error, r, "cannot remove the image");
+        STRV_FOREACH(n, image->names) {
+                if ((r = strv_extend(ret_untagged, *n)) < 0)
+                        return error_set_errno(error, r, "cannot remove the image");
+                tell_image(m, "untag", image, *n);
+        }
+        tell_image(m, "delete", image, NULL);
+        m->hooks->image_removed(m, image);
+        r = image_store_remove(m->images, image, error);
+        if (r >= 0)
+                manager_prune_image(m, &record);
+        object_done(&image_record_type, &record);
+        return r;
+}
+
+int manager_remove_image(Manager *m, const char *reference, bool force, char ***ret_untagged,
+                         char ***ret_deleted, Error *error) {
+        _cleanup_free_ char *name = NULL;
+        Image *image;
+
+        int r = image_store_find(m->images, reference, &image, error);
+        if (r < 0 || (r = named_by(image, reference, &name)) < 0)
+                return r;
+        size_t n = strv_length(image->names);
+        if (name && n > 1)
+                return untag(m, image, name, ret_untagged, error);
+        if (!name && n > 1 && !force)
+                return error_set(
+                        error, ERROR_IN_USE,
+                        "cannot remove image %s: it has %zu names (berthctl rmi --force removes them all)",
+                        reference, n);
+        const Container *user = find_user(m, image);
+        if (!user)
+                return delete_image(m, image, ret_untagged, ret_deleted, error);
+        if (!force)
+                return error_set(error, ERROR_IN_USE,
+                                 "cannot remove image %s: container \"%s\" uses it (berthctl rm %s)",
+                                 reference, user->spec.name, user->spec.name);
+        /* Its containers keep what they stand on. */
+        return untag(m, image, NULL, ret_untagged, error);
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "file-util.h"
+#include "job.h"
+#include "log.h"
+#include "string-util.h"
+#include "strv.h"
+
+/* A directory of so many entries is deleted within the loop: less work than starting a worker. */
+#define SMALL_TREE 64
+#define SMALL_DEPTH 8
+
+/* ---- directories of removed containers ---- */
+
+/* Counts down *budget; false when it does not suffice. */
+static bool tree_is_small(int dir_fd, const char *path, unsigned depth, unsigned *budget) {
+        _cleanup_closedir_ DIR *dir = opendir_at(dir_fd, path);
+        struct dirent *entry;
+
+        if (!dir || depth > SMALL_DEPTH)
+                return false;
+        while ((entry = readdir_no_dot(dir))) {
+                if (*budget == 0)
+                        return false;
+                (*budget)--;
+                if (entry->d_type == DT_DIR && !tree_is_small(dirfd(dir), entry->d_name, depth + 1, budget))
+                        return false;
+        }
+        return true;
+}
+
+static void empty_trash(Manager *m);
+
+static void on_removed(const Error *error, void *userdata) {
+        Manager *m = userdata;
+
+        m->remover = NULL;
+        if (error)
+                log_warning("Failed to delete the files of removed containers: %s", error_text(error));
+        empty_trash(m);
+}
+
+static void empty_trash(Manager *m) {
+        static const WorkerHooks hooks = { .ended = on_removed };
+        _cleanup_error_ Error error = {};
+        WorkerRequest request;
+
+        if (m->remover || strv_isempty(m->trash))
+                return;
+        object_init(&worker_request_type, &request);
+        int r = free_and_strdup(&request.verb, "remove");
+        if (r >= 0)
+                r = free_and_strdup(&request.state_directory, STATE_DIRECTORY);
+        for (size_t i = 0; r >= 0 && m->trash[i]; i++)
+                r = strv_consume(&request.paths, string_join(STATE_DIRECTORY "/containers/", m->trash[i]));
+        if (r >= 0)
+                r = worker_start(m->event, &request, NULL, 0, &hooks, m, &m->remover, &error);
+        if (r < 0)
+                log_warning("Failed to delete the files of removed containers: %s", error_text(&error));
+        else
+                m->trash = strv_free(m->trash);
+        object_done(&worker_request_type, &request);
+}
+
+void manager_remove_tree(Manager *m, const char *name) {
+        unsigned budget = SMALL_TREE;
+
+        if (tree_is_small(m->context.containers_fd, name, 0, &budget) &&
+            remove_tree_at(m->context.containers_fd, name) >= 0)
+                return;
+        if (strv_extend(&m->trash, name) < 0)
+                log_oom(); /* the next start of berthd finds it */
+        empty_trash(m);
+}
+
+/* ---- files of removed images ---- */
+
+static void on_pruned(const Error *error, void *userdata) {
+        Manager *m = userdata;
+
+        m->pruner = NULL;
+        if (error)
+                log_warning("Failed to delete files of the store: %s", error_text(error));
+        manager_continue_pruning(m);
+}
+
+static int add_garbage(Manager *m, const ImageRecord *record, WorkerRequest *request) {
+        ImageGarbage garbage = {};
+
+        int r = image_store_garbage_of(m->images, record, &garbage);
+        for (size_t i = 0; r >= 0 && garbage.blobs && garbage.blobs[i]; i++)
+                r = strv_extend(&request->blobs, garbage.blobs[i]);
+        for (size_t i = 0; r >= 0 && garbage.layers && garbage.layers[i]; i++)
+                r = strv_extend(&request->layers, garbage.layers[i]);
+        for (size_t i = 0; r >= 0 && garbage.records && garbage.records[i]; i++)
+                r = strv_extend(&request->records, garbage.records[i]);
+        image_garbage_done(&garbage);
+        return r;
+}
+
+static bool images_are_being_added(const Manager *m) {
+        Job *job;
+
+        TAILQ_FOREACH(job, &m->jobs, list)
+                if (job->started && (job->flags & JOB_ADDS_IMAGES))
+                        return true;
+        return false;
+}
+
+static int start_pruner(Manager *m, const char *verb, WorkerRequest *request, Error *error) {
+        static const WorkerHooks hooks = { .ended = on_pruned };
+
+        if (free_and_strdup(&request->verb, verb) < 0 ||
+            free_and_strdup(&request->state_directory, STATE_DIRECTORY) < 0)
+                return error_set_errno(error, -ENOMEM, "no worker for \"%s\"", verb);
+        return worker_start(m->event, request, NULL, 0, &hooks, m, &m->pruner, error);
+}
+
+static void prune(Manager *m) {
+        _cleanup_error_ Error error = {};
+        WorkerRequest request;
+        int r = 0;
+
+        /* What is needed is asked now: an image may have come back meanwhile. */
+        object_init(&worker_request_type, &request);
+        for (size_t i = 0; r >= 0 && i < m->garbage.n; i++)
+                r = add_garbage(m, LIST_ITEM(&m->garbage, ImageRecord, i), &request);
+        list_done(&m->garbage, &image_record_type);
+        if (r >= 0 && (request.blobs || request.layers || request.records))
+                r = start_pruner(m, "prune", &request, &error);
+        if (r < 0)
+                log_warning("Failed to delete the files of removed images: %s", error_text(&error));
+        object_done(&worker_request_type, &request);
+}
+
+void manager_continue_pruning(Manager *m) {
+        if (!m->pruner && m->garbage.n > 0 && !images_are_being_added(m))
+                prune(m);
+        if (!m->pruner)
+                manager_run_jobs(m);
+}
+
+void manager_prune_image(Manager *m, const ImageRecord *record) {
+        ImageRecord *copy = list_append(&m->garbage, &image_record_type);
+
+        if (!copy || object_copy(&image_record_type, copy, record) < 0)
+                log_oom();
+        else
+                manager_continue_pruning(m);
+}
+
+/* What earlier workers and an earlier berthd left half-made. */
+void manager_sweep(Manager *m) {
+        _cleanup_error_ Error error = {};
+        WorkerRequest request;
+
+        empty_trash(m);
+        object_init(&worker_request_type, &request);
+        if (start_pruner(m, "sweep", &request, &error) < 0)
+                log_warning("Failed to sweep the store: %s", error_text(&error));
+        object_done(&worker_request_type, &request);
+}

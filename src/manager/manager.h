@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* All that berthd owns: containers, images, networks and jobs, with their indexes. Knows nothing of D-Bus methods; what
+ * it has to say to the outside goes through ManagerHooks. */
+
+#include <systemd/sd-bus.h>
+#include <systemd/sd-event.h>
+
+#include "container.h"
+#include "image-store.h"
+#include "network.h"
+#include "worker-process.h"
+
+#define CONTAINERS_MAX 20000
+#define JOBS_MAX 256
+#define LOG_READERS_MAX 1024
+
+typedef struct Manager Manager;
+typedef struct Job Job;
+
+typedef struct ManagerHooks {
+        void (*container_added)(Manager *manager, Container *container);
+        /* The removed object is still there and in the index; a renamed container leaves under its old name. */
+        void (*container_removed)(Manager *manager, Container *container);
+        void (*container_changed)(Manager *manager, Container *container, const char *const *properties);
+        void (*image_added)(Manager *manager, Image *image);
+        void (*image_removed)(Manager *manager, Image *image);
+        void (*image_changed)(Manager *manager, Image *image); /* its names */
+        void (*job_added)(Manager *manager, Job *job);
+        void (*job_removed)(Manager *manager, Job *job);
+        void (*job_changed)(Manager *manager, Job *job); /* its state */
+        void (*job_progress)(Manager *manager, Job *job, const WorkerProgress *progress);
+        /* attributes: a map */
+        void (*event)(Manager *manager, const char *type, const char *action, const char *id,
+                      char *const *attributes);
+} ManagerHooks;
+
+struct Manager {
+        sd_event *event;
+        sd_bus *bus;
+        const ManagerHooks *hooks;
+        void *userdata; /* of who set the hooks */
+
+        int state_fd; /* STATE_DIRECTORY */
+        ContainerContext context;
+        ImageStore *images;
+        Networks *networks;
+        Systemd *systemd;
+        Shims *shims;
+
+        Container *containers_by_id, *containers_by_name; /* uthash */
+        char **reserved_names;                            /* that containers are about to be renamed to */
+        TAILQ_HEAD(, Job) jobs;
+        size_t n_jobs, n_jobs_running;
+        unsigned last_job_id;
+        bool jobs_changed;
+
+        List garbage;           /* ImageRecord: of removed images, whose files are not deleted yet */
+        WorkerProcess *pruner;  /* deletes such files, or sweeps: no job may add images meanwhile */
+        char **trash;           /* names in containers/ that are to be deleted */
+        WorkerProcess *remover; /* deletes some of them */
+        size_t n_log_readers;
+        TAILQ_HEAD(, LogReader) log_readers;
+};
+
+/* ---- manager.c ---- */
+
+int manager_new(sd_event *event, sd_bus *bus, const ManagerHooks *hooks, void *userdata, Manager **ret);
+Manager *manager_free(Manager *manager);
+DEFINE_CLEANUP(Manager *, manager_free);
+/* Opens the state, loads everything, and finds out what still runs. */
+int manager_load(Manager *manager, Error *error);
+/* The bus knows us: applies restart policies after a boot, asks for stops that nobody heard, sweeps. */
+void manager_begin(Manager *manager);
+
+Container *manager_container_by_name(Manager *manager, const char *name);
+/* By name, id, or unambiguous prefix of the id. ERROR_NO_SUCH_CONTAINER, ERROR_AMBIGUOUS. */
+int manager_find_container(Manager *manager, const char *text, Container **ret, Error *error);
+size_t manager_count_containers(const Manager *manager, bool running);
+/* All that can be seen, sorted by name. The array is the caller's. */
+int manager_list_containers(Manager *manager, Container ***ret, size_t *ret_n);
+void manager_tell_container(Container *container, const char *action, char *const *attributes);
+
+/* ---- manager-create.c ---- */
+
+/* Takes over *spec. name may be empty. done() as ContainerDone; on failure its container is about to be freed. */
+int manager_create_container(Manager *manager, const char *name, ContainerSpec *spec, ContainerDone done,
+                             void *userdata, Error *error);
+int manager_rename_container(Manager *manager, Container *container, const char *new_name,
+                             ContainerDone done, void *userdata, Error *error);
+
+/* ---- manager-trash.c ---- */
+
+/* Deletes containers/NAME: at once when it is small, else by a worker. */
+void manager_remove_tree(Manager *manager, const char *name);
+/* Deletes what only the removed image needed, as soon as no job adds images. Copies the record. */
+void manager_prune_image(Manager *manager, const ImageRecord *record);
+void manager_sweep(Manager *manager);
+/* A job has ended, or a pruning: what waited for that may go on. */
+void manager_continue_pruning(Manager *manager);
+
+/* ---- manager-images.c ---- */
+
+/* Takes in what a worker has added, and tells. action: "pull", "load", … */
+int manager_add_image(Manager *manager, const char *action, const char *digest, char *const *names,
+                      Image **ret, Error *error);
+int manager_tag_image(Manager *manager, const char *reference, const char *new_name, Error *error);
+/* *ret_untagged: names; *ret_deleted: the digest, if the image is gone. */
+int manager_remove_image(Manager *manager, const char *reference, bool force, char ***ret_untagged,
+                         char ***ret_deleted, Error *error);
+size_t manager_count_image_users(Manager *manager, const Image *image);
+
+/* ---- manager-logs.c ---- */
+
+typedef struct LogsOptions {
+        bool follow;
+        uint64_t tail; /* UINT64_MAX: all */
+        uint64_t since, until;
+        bool standard_output, standard_error; /* neither: both */
+} LogsOptions;
+extern const ObjectType logs_options_type;
+
+int manager_read_logs(Manager *manager, Container *container, const LogsOptions *options, int *ret_fd,
+                      Error *error);
+/* Its followers get the end. */
+void manager_end_logs(Manager *manager, Container *container);
