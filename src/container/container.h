@@ -19,7 +19,7 @@
 #include <sys/queue.h>
 #include <systemd/sd-bus.h>
 #include <systemd/sd-event.h>
-#include <uthash.h>
+#include "hash.h"
 
 #include "container-spec.h"
 #include "effective-config.h"

@@ -6,7 +6,7 @@
 #include "string-util.h"
 
 #define HASH_NONFATAL_OOM 1
-#include <uthash.h>
+#include "hash.h"
 
 typedef struct Lease {
         Address address; /* the key */

@@ -9,7 +9,7 @@
 #include "network.h"
 
 #define HASH_NONFATAL_OOM 1
-#include <uthash.h>
+#include "hash.h"
 
 typedef enum PoolFamily { POOL_IPV4, POOL_IPV6, _POOL_MAX } PoolFamily;
 
