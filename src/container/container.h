@@ -19,10 +19,10 @@
 #include <sys/queue.h>
 #include <systemd/sd-bus.h>
 #include <systemd/sd-event.h>
-#include "hash.h"
 
 #include "container-spec.h"
 #include "effective-config.h"
+#include "hash.h"
 #include "image-store.h"
 #include "network.h"
 #include "shims.h"
