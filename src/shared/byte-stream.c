@@ -167,3 +167,38 @@ static ssize_t memory_source_next(void *userdata, const void **ret, Error *error
 Source memory_source(MemorySource *source) {
         return (Source){ .next = memory_source_next, .userdata = source };
 }
+
+int peek_source_fill(PeekSource *source, size_t n, Error *error) {
+        while (source->size < n) {
+                const void *data;
+                ssize_t k = source_next(&source->input, &data, error);
+                if (k <= 0)
+                        return k;
+                uint8_t *head = realloc(source->head, source->size + k);
+                if (!head)
+                        return error_set(error, ERROR_OUT_OF_MEMORY, "out of memory");
+                memcpy(head + source->size, data, k);
+                source->head = head;
+                source->size += k;
+        }
+        return 0;
+}
+
+static ssize_t peek_source_next(void *userdata, const void **ret, Error *error) {
+        PeekSource *source = userdata;
+
+        if (source->given || source->size == 0)
+                return source_next(&source->input, ret, error);
+        source->given = true;
+        *ret = source->head;
+        return source->size;
+}
+
+Source peek_source(PeekSource *source) {
+        return (Source){ .next = peek_source_next, .userdata = source };
+}
+
+void peek_source_done(PeekSource *source) {
+        free(source->head);
+        source->head = NULL;
+}

@@ -62,3 +62,15 @@ typedef struct MemorySource {
         size_t size, block; /* gives at most `block` bytes at a time; 0: all at once */
 } MemorySource;
 Source memory_source(MemorySource *source);
+
+/* Looks at the first bytes of an input and gives them again. */
+typedef struct PeekSource {
+        Source input;
+        uint8_t *head;
+        size_t size;
+        bool given;
+} PeekSource;
+/* At least n bytes are in head after it, unless the input is shorter. */
+int peek_source_fill(PeekSource *source, size_t n, Error *error);
+Source peek_source(PeekSource *source);
+void peek_source_done(PeekSource *source);

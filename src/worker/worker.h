@@ -12,7 +12,8 @@
  * pull      reference, platform, insecure_registries, names        -                  Images (one), Existed
  * load      names (given to the only image of the archive)         archive            Images, one a packet
  * import    comment, changes, platform, names                      tar                Images (one)
- * save      names (canonical), records (their manifest digests)    archive (out)      Size
+ * save      records (hex of manifests) and names (canonical, or "";
+ *           names[i] is one of records[i])                        archive (out)      Size
  * commit    base_digest, lower, upper, config, changes, author,
  *           comment, names                                         -                  Images (one)
  * export    the container's files (*)                              tar (out)          Size

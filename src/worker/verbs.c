@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "worker.h"
+
+#define STORE (WORKER_NEEDS_STORE | WORKER_NEEDS_FILES)
+#define LOOK (WORKER_NEEDS_FILES | WORKER_NEEDS_MOUNTS)
+
+const WorkerVerb worker_verbs[] = {
+        { "pull", verb_pull, 0, STORE | WORKER_NEEDS_NETWORK },
+        { "load", verb_load, 1, STORE },
+        { "import", verb_import, 1, STORE },
+        { "save", verb_save, 1, 0 },
+        { "remove", verb_remove, 0, STORE },
+        { "prune", verb_prune, 0, STORE },
+        { "sweep", verb_sweep, 0, STORE },
+        { "logs", verb_logs, 1, WORKER_NEEDS_JOURNAL },
+        {},
+};
