@@ -63,9 +63,11 @@ int journal_set_names(Journal *journal, const char *id, const char *name, const 
 
 /* The message never has a newline in it, so the text form serves, with any other byte. */
 int journal_append(Journal *journal, JournalStream stream, const LogPiece *piece) {
-        static const char message[] = "MESSAGE=", partial[] = "\nCONTAINER_PARTIAL_MESSAGE=true\n";
+        static const char message[] = "MESSAGE=", partial[] = "\nCONTAINER_PARTIAL_MESSAGE=true";
+        static const char *const parity[] = { "\nCONTAINER_LOG_PARITY=0\n", "\nCONTAINER_LOG_PARITY=1\n" };
         StringBuffer *batch = &journal->batch;
-        size_t size = strlen(message) + piece->size + sizeof(partial) + journal->fields_size[stream];
+        size_t size = strlen(message) + piece->size + strlen(partial) + strlen(parity[0]) +
+                      journal->fields_size[stream];
 
         /* Room for all of it first: a batch with half an entry must not be. */
         int r = array_reserve(&batch->data, &batch->allocated, batch->size + size, 1);
@@ -73,9 +75,12 @@ int journal_append(Journal *journal, JournalStream stream, const LogPiece *piece
                 return r;
         char *p = mempcpy(batch->data + batch->size, message, strlen(message));
         p = mempcpy(p, piece->data, piece->size);
-        p = piece->partial ? mempcpy(p, partial, strlen(partial)) : mempcpy(p, "\n", 1);
+        if (piece->partial)
+                p = mempcpy(p, partial, strlen(partial));
+        p = mempcpy(p, parity[journal->parity], strlen(parity[0]));
         p = mempcpy(p, journal->fields[stream], journal->fields_size[stream]);
         batch->size = p - batch->data;
+        journal->parity = !journal->parity;
         return 0;
 }
 

@@ -9,7 +9,14 @@
  *
  * Entries belong to the container's scope by OBJECT_SYSTEMD_UNIT, which `journalctl -u` matches for a root sender; it
  * is written here instead of asking for it with OBJECT_PID, since that would cost journald a look-up in /proc for every
- * entry and fail once the process has ended. */
+ * entry and fail once the process has ended.
+ *
+ * journald can write an entry twice: when its file becomes full in the middle of linking an entry, it rotates and appends
+ * the entry again, while a part of the links in the old file stays (so journald 252; tried). The two look like two equal
+ * lines of one moment, of which a program may well print many. So each entry has CONTAINER_LOG_PARITY, 0 and 1 in turn:
+ * two neighbours with the same one are the same entry. (A number for each entry would say more, but costs journald a
+ * fifth of its speed and space.) The unit stands last, since what is linked late is most likely not to be there in the
+ * old file: then `journalctl -u` does not see the entry twice. */
 
 #include "log-line.h"
 #include "string-util.h"
@@ -27,6 +34,7 @@ typedef struct Journal {
                 [_JOURNAL_STREAM_MAX]; /* what all entries of the stream have, and the empty line that ends one */
         size_t fields_size[_JOURNAL_STREAM_MAX];
         StringBuffer batch;
+        bool parity; /* of the next entry */
 } Journal;
 #define JOURNAL_INIT ((Journal){ .fd = -EBADF })
 
