@@ -133,11 +133,9 @@ int container_exec(Container *c, ExecSpec *spec, char **ret_id, int *ret_fd, Con
         }
         tell_exec(c, "exec_create", id, NULL);
         *ret_id = TAKE_PTR(id);
-        if (!spec->detach) {
-                done(c, NULL, userdata);
-                return 0;
+        if (spec->detach) {
+                exec->done = done;
+                exec->userdata = userdata;
         }
-        exec->done = done;
-        exec->userdata = userdata;
         return 0;
 }

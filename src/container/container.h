@@ -188,8 +188,8 @@ int container_resize(Container *container, uint32_t rows, uint32_t columns, Erro
 
 /* ---- container-exec.c ---- */
 
-/* done() is called when the command has been executed (detach), else right away, before this returns; *ret_fd is the
- * caller's end of the stream. spec gets its id. */
+/* *ret_fd is the caller's end of the stream; spec gets its id. With detach, done() is called when the command has been
+ * executed, or could not be; without, the stream tells, and done() is never called. */
 int container_exec(Container *container, ExecSpec *spec, char **ret_id, int *ret_fd, ContainerDone done,
                    void *userdata, Error *error);
 

@@ -14,7 +14,7 @@
 
 const char *const job_state_words[] = { "running", "done", "failed", NULL };
 
-static void job_begin(Job *job);
+static void job_finish(Job *job, const Error *error);
 
 static void job_result_done(JobResult *result) {
         strv_free(result->images);
@@ -129,7 +129,14 @@ int job_new(Manager *m, WorkerRequest *request, const int *fds, size_t n_fds, co
         if (job->container)
                 job->container->users++;
         m->hooks->job_added(m, job);
-        manager_run_jobs(m);
+        if (p->image) {
+                job->result.existed = true;
+                r = strv_extend(&job->result.images, p->image);
+                if (r < 0)
+                        error_set_errno(&job->error, r, "cannot pull");
+                job_finish(job, NULL);
+        } else
+                manager_run_jobs(m);
         *ret = job;
         return 0;
 }

@@ -67,6 +67,8 @@ typedef struct JobParameters {
         JobFlags flags;
         Container *container;
         bool pause; /* the container, while it is worked on */
+        const char *
+                image; /* nothing is to do: the job is done at once, with this image as what existed already */
 } JobParameters;
 
 /* Takes over *request and duplicates the descriptors. ERROR_LIMIT. */
