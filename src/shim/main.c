@@ -10,6 +10,7 @@
 #include "fd-util.h"
 #include "file-util.h"
 #include "log.h"
+#include "seal.h"
 #include "shim.h"
 #include "string-util.h"
 
@@ -97,13 +98,28 @@ static int turn(Shim *shim) {
         return r;
 }
 
-static int run(Shim *shim) {
+static int load(Shim *shim, bool sealed, Error *error) {
+        int r = object_load_at(&launch_spec_type, &shim->spec, AT_FDCWD, LAUNCH_FILE, LAUNCH_SIZE_MAX,
+                               error);
+
+        if (r == -ENOENT)
+                return error_set(error, ERROR_CORRUPT, "there is no launch document");
+        if (r < 0 || sealed || shim->spec.uid_count > 0)
+                return r;
+        r = shim_seal(shim->spec.id);
+        return error_set_errno(error, r, "cannot make the shim's program read-only");
+}
+
+static int run(Shim *shim, bool sealed) {
         _cleanup_error_ Error error = {};
 
-        int r = object_load_at(&launch_spec_type, &shim->spec, AT_FDCWD, LAUNCH_FILE, LAUNCH_SIZE_MAX,
-                               &error);
-        if (r == -ENOENT)
-                error_set(&error, ERROR_CORRUPT, "there is no launch document");
+        int r = load(shim, sealed, &error);
+        /* Before there is a process, so that a new berthd finds every shim that has one. */
+        if (r >= 0) {
+                r = control_listen(shim);
+                if (r < 0)
+                        error_set_errno(&error, r, "cannot listen on shim.sock");
+        }
         if (r >= 0)
                 r = journal_set_names(&shim->journal, shim->spec.id, shim->spec.name, shim->spec.image,
                                       shim->spec.unit);
@@ -119,14 +135,16 @@ static int run(Shim *shim) {
                 error_move(&shim->container->error, &error);
         while (!is_done(shim)) {
                 r = turn(shim);
-                if (r < 0)
+                if (r < 0) {
+                        session_kill(shim->container);
                         return log_error_errno(r, "Failed to wait for events: %m");
+                }
         }
         return 0;
 }
 
+/* The one process that berth-shims.service has of its own: it keeps the cgroup in which shims are born. */
 static int hold(void) {
-        (void) malloc_trim(0);
         for (;;)
                 (void) pause();
         return 0;
@@ -141,7 +159,8 @@ int main(int argc, char *argv[]) {
         };
 
         log_setup("berth-shim");
-        if (argc != 2) {
+        bool sealed = argc == 3 && streq(argv[2], SHIM_SEALED);
+        if (argc != 2 && !sealed) {
                 (void) fprintf(stderr, "usage: berth-shim CONTAINER-ID | hold\n"
                                        "berthd starts it; see berthd(8).\n");
                 return 1;
@@ -163,11 +182,7 @@ int main(int argc, char *argv[]) {
                 log_oom();
                 return 1;
         }
-        int r = control_listen(&shim);
-        if (r < 0)
-                log_error_errno(r, "Failed to listen on shim.sock: %m");
-        else
-                r = run(&shim);
+        int r = run(&shim, sealed);
         control_done(&shim);
         poller_done(&shim.poller);
         session_free(shim.container);

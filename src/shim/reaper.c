@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <linux/close_range.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -24,6 +25,9 @@ static void reap(pid_t command) {
 
 _noreturn_ static void run(pid_t command, const sigset_t *all) {
         (void) prctl(PR_SET_NAME, "berth-init");
+        /* /proc/1/environ is the container's to read, and this is still the shim's. */
+        for (char **e = environ; e && *e; e++)
+                memset(*e, 0, strlen(*e));
         /* Neither the shim's channel nor the container's streams: their ends are the command's to see. */
         (void) close_range(0, ~0U, 0);
         for (;;) {
