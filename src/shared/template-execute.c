@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "json-util.h"
 #include "suggest.h"
 #include "template-internal.h"
 
@@ -18,11 +19,6 @@ typedef struct Execution {
         StringBuffer *out;
         Error *error;
 } Execution;
-
-static void json_unrefp(json_t **json) {
-        json_decref(*json);
-}
-#define _cleanup_json_ _cleanup_(json_unrefp)
 
 static int evaluate_pipeline(Execution *e, const Node *node, json_t *dot, json_t **ret);
 static int evaluate_command(Execution *e, const Node *node, json_t *dot, json_t *piped, json_t **ret);

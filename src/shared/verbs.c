@@ -73,7 +73,7 @@ static int collect_spellings(const Program *program, char ***ret) {
         return 0;
 }
 
-static int report_unknown_verb(const Program *program, const char *word, Error *error) {
+int verb_report_unknown(const Program *program, const char *word, Error *error) {
         _cleanup_strv_free_ char **spellings = NULL;
         Suggestion suggestion;
 
@@ -200,7 +200,7 @@ static int choose_verb(const Program *program, void *context, CommonOptions *com
         char **words = **arguments ? *arguments : fallback;
         const Verb *verb = verb_find(program, words, &n_words);
         if (!verb)
-                return report_unknown_verb(program, words[0], error);
+                return verb_report_unknown(program, words[0], error);
         if (words != fallback)
                 *arguments += n_words;
         *ret = verb;

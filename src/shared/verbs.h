@@ -53,6 +53,9 @@ int program_run(const Program *program, void *context, int argc, char **argv);
  * many words it took. */
 const Verb *verb_find(const Program *program, char *const *words, size_t *ret_words);
 
+/* The error for a word that is no verb, with a suggestion. */
+int verb_report_unknown(const Program *program, const char *word, Error *error);
+
 /* Help for one verb, or for all of them (verb NULL), as wide as the terminal. */
 int program_help(const Program *program, const Verb *verb, FILE *out);
 /* The same as a piece of an scdoc page. */

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The options of create and run, and the specification that they become. */
+
+#include "container-spec.h"
+#include "option.h"
+
+typedef struct CreateOptions {
+        ContainerSpec spec; /* most options write into it at once */
+
+        const char *name;
+        char **environment, **env_files;
+        char **labels, **label_files;
+        const char *entrypoint;
+        const char *network, *ipv4, *ipv6, *mac;
+        char **aliases;
+        const char *restart;
+        const char *user_namespace;
+        OptionDuration stop_timeout;
+        char **security;
+        char **properties;
+        const char *memory, *memory_reservation, *memory_swap, *cpus, *cpuset_cpus, *cpuset_mems,
+                *pids_limit;
+        uint32_t cpu_shares;
+
+        const char *pull, *platform, *cidfile;
+        bool quiet;
+
+        /* run */
+        bool detach;
+        char **attach;
+        const char *detach_keys;
+        bool sig_proxy;
+} CreateOptions;
+
+extern const Option create_options[];
+extern const Option run_options[];
+
+void create_options_init(void *options);
+void create_options_done(void *options);
+
+/* Completes options->spec from the options and the arguments, IMAGE [COMMAND…]. */
+int create_options_finish(CreateOptions *options, char *const *arguments, Error *error);

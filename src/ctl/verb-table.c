@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "create-options.h"
+#include "string-util.h"
+#include "terminal.h"
+#include "verbs-ctl.h"
+
+#define CONTAINERS "Containers"
+#define INSIDE "Inside a container"
+#define IMAGES "Images"
+#define SYSTEM "The system"
+
+#define OPTIONS(...)              \
+        (const Option *const[]) { \
+                __VA_ARGS__, NULL \
+        }
+
+static int set_color(const Option *option, const char *value, void *target, Error *error) {
+        int r = option_choice(option, value, target, error);
+
+        if (r >= 0)
+                terminal_set_color_mode(!value || streq(value, "always") || streq(value, "yes")
+                                                ? COLOR_ALWAYS
+                                        : streq(value, "auto") ? COLOR_AUTO
+                                                               : COLOR_NEVER);
+        return r;
+}
+
+static int set_json(const Option *option, const char *value, void *target, Error *error) {
+        return option_choice(option, value ?: "pretty", target, error);
+}
+
+#define O(member) offsetof(Ctl, member)
+
+static const Option global_options[] = {
+        { 0, "color", "WHEN", "Colours: auto (on a terminal), always or never", set_color, O(color),
+          WORD_CHOICE, "auto|always|never|yes|no", OPTION_VALUE_OPTIONAL },
+        { 'H', "host", "USER@HOST", "Talk to the berthd of another host, over ssh", option_string, O(host) },
+        { 0, "json", "FORM", "Print JSON: pretty, short or off", set_json, O(json), WORD_CHOICE,
+          "pretty|short|off", OPTION_VALUE_OPTIONAL },
+        { 0, "no-legend", NULL, "No headings and no summary", option_flag, O(no_legend) },
+        { 0, "no-pager", NULL, "Do not pipe long output into a pager", option_flag, O(no_pager) },
+        { 'q', "quiet", NULL, "Print names or digests only, no progress", option_flag, O(quiet) },
+        { 0, "user", NULL, "Talk to the berthd of your own session instead of the system's", option_flag,
+          O(user) },
+        {},
+};
+
+static const Verb verbs[] = {
+        /* ---- containers ---- */
+        { "list", "container list", CONTAINERS, NULL, "", "List containers, running or not",
+          "This is what berthctl does without any verb. CPU is what it used on average since its start, of "
+          "one processor.",
+          0, 0, .options = OPTIONS(list_options), .options_size = sizeof(ListOptions),
+          .done = list_options_done, .run = verb_list },
+        { "ps", "ls|container ls|container ps", CONTAINERS, NULL, "", "List running containers", NULL, 0, 0,
+          .options = OPTIONS(list_options), .options_size = sizeof(ListOptions), .done = list_options_done,
+          .run = verb_ps },
+        { "status", NULL, CONTAINERS, "container", "[CONTAINER…]",
+          "Show what containers do, and their last log lines",
+          "Without names, of all that run. The exit status is 3 when one does not run, 4 when there is none "
+          "of the name.",
+          0, VERB_ANY, .first = WORD_CONTAINER, .more = WORD_CONTAINER, .options = OPTIONS(status_options),
+          .options_size = sizeof(StatusOptions), .init = status_options_init, .run = verb_status },
+        { "show", "inspect|container inspect|container show", CONTAINERS, NULL, "NAME…",
+          "Show all that is known of containers or images, as JSON", NULL, 1, VERB_ANY, .first = WORD_OBJECT,
+          .more = WORD_OBJECT, .options = OPTIONS(show_options), .options_size = sizeof(ShowOptions),
+          .run = verb_show },
+        { "run", NULL, CONTAINERS, "container", "IMAGE [COMMAND [ARGUMENT…]]",
+          "Create a container, start it and attach to it",
+          "An image that is not here is pulled. Ends with the exit status of the command, 128+N when a "
+          "signal ended it; "
+          "125 when berth could not start it, 126 when the command can't be executed, 127 when there is no "
+          "such command. "
+          "When nobody reads its output any more (berthctl run … | head), the container is stopped.",
+          1, VERB_ANY, VERB_OPTIONS_FIRST | VERB_CONTAINER_STATUS, WORD_IMAGE, WORD_NONE,
+          OPTIONS(run_options, create_options), sizeof(CreateOptions), create_options_init,
+          create_options_done, verb_run },
+        { "create", NULL, CONTAINERS, "container", "IMAGE [COMMAND [ARGUMENT…]]",
+          "Create a container, which start starts", NULL, 1, VERB_ANY,
+          VERB_OPTIONS_FIRST | VERB_CONTAINER_STATUS, WORD_IMAGE, WORD_NONE, OPTIONS(create_options),
+          sizeof(CreateOptions), create_options_init, create_options_done, verb_create },
+        { "start", NULL, CONTAINERS, "container", "CONTAINER…", "Start stopped containers", NULL, 1,
+          VERB_ANY, .first = WORD_CONTAINER_STOPPED, .more = WORD_CONTAINER_STOPPED,
+          .options = OPTIONS(start_options), .options_size = sizeof(AttachOptions),
+          .init = attach_options_init, .run = verb_start },
+        { "stop", NULL, CONTAINERS, "container", "CONTAINER…", "Stop running containers",
+          "Each gets its stop signal, and is killed when it has not ended in time (10 seconds, if it was "
+          "not created "
+          "with another).",
+          1, VERB_ANY, .first = WORD_CONTAINER_RUNNING, .more = WORD_CONTAINER_RUNNING,
+          .options = OPTIONS(stop_options), .options_size = sizeof(LifecycleOptions), .run = verb_stop },
+        { "restart", NULL, CONTAINERS, "container", "CONTAINER…", "Stop containers and start them again",
+          NULL, 1, VERB_ANY, .first = WORD_CONTAINER, .more = WORD_CONTAINER,
+          .options = OPTIONS(stop_options), .options_size = sizeof(LifecycleOptions), .run = verb_restart },
+        { "kill", NULL, CONTAINERS, "container", "CONTAINER…",
+          "Send a signal to the first process of containers", NULL, 1, VERB_ANY,
+          .first = WORD_CONTAINER_RUNNING, .more = WORD_CONTAINER_RUNNING, .options = OPTIONS(kill_options),
+          .options_size = sizeof(LifecycleOptions), .run = verb_kill },
+        { "pause", NULL, CONTAINERS, "container", "CONTAINER…", "Freeze containers", NULL, 1, VERB_ANY,
+          .first = WORD_CONTAINER_RUNNING, .more = WORD_CONTAINER_RUNNING, .run = verb_pause },
+        { "unpause", NULL, CONTAINERS, "container", "CONTAINER…", "Let frozen containers go on", NULL, 1,
+          VERB_ANY, .first = WORD_CONTAINER_PAUSED, .more = WORD_CONTAINER_PAUSED, .run = verb_unpause },
+        { "wait", NULL, CONTAINERS, "container", "CONTAINER…",
+          "Wait until containers end, and print their exit codes", NULL, 1, VERB_ANY,
+          .first = WORD_CONTAINER_RUNNING, .more = WORD_CONTAINER_RUNNING, .options = OPTIONS(wait_options),
+          .options_size = sizeof(LifecycleOptions), .run = verb_wait },
+        { "rename", NULL, CONTAINERS, "container", "CONTAINER NAME", "Give a container another name", NULL,
+          2, 2, .first = WORD_CONTAINER, .run = verb_rename },
+        { "rm", "remove|container remove", CONTAINERS, "container", "CONTAINER…", "Remove containers", NULL,
+          1, VERB_ANY, .first = WORD_CONTAINER_STOPPED, .more = WORD_CONTAINER_STOPPED,
+          .options = OPTIONS(rm_options), .options_size = sizeof(LifecycleOptions), .run = verb_rm },
+
+        /* ---- inside ---- */
+        { "attach", NULL, INSIDE, "container", "CONTAINER", "Attach this terminal to a running container",
+          "The keys ctrl-p ctrl-q leave it again.", 1, 1, VERB_CONTAINER_STATUS, WORD_CONTAINER_RUNNING,
+          .options = OPTIONS(attach_options), .options_size = sizeof(AttachOptions),
+          .init = attach_options_init, .run = verb_attach },
+        { "exec", NULL, INSIDE, "container", "CONTAINER COMMAND [ARGUMENT…]",
+          "Execute a command in a running container",
+          "Ends with the exit status of the command, or as run does.", 2, VERB_ANY,
+          VERB_OPTIONS_FIRST | VERB_CONTAINER_STATUS, WORD_CONTAINER_RUNNING, WORD_NONE,
+          OPTIONS(exec_options), sizeof(ExecOptions), NULL, exec_options_done, verb_exec },
+        { "logs", NULL, INSIDE, "container", "CONTAINER", "Show what a container has printed",
+          "What it wrote to standard error goes to standard error. The journal has the same: journalctl -u "
+          "berth-NAME.scope.",
+          1, 1, .first = WORD_CONTAINER, .options = OPTIONS(logs_options),
+          .options_size = sizeof(LogsOptions), .run = verb_logs },
+        { "top", NULL, INSIDE, "container", "CONTAINER", "Show the processes of a container", NULL, 1, 1,
+          .first = WORD_CONTAINER_RUNNING, .run = verb_top },
+        { "cp", "copy", INSIDE, "container", "CONTAINER:PATH|PATH|- CONTAINER:PATH|PATH|-",
+          "Copy files between a container and here",
+          "A folder is copied into an existing folder under its name, with \"/.\" behind it only its "
+          "content. With - the "
+          "files come or go as a tar archive.",
+          2, 2, .first = WORD_CONTAINER_PATH, .more = WORD_CONTAINER_PATH, .options = OPTIONS(cp_options),
+          .options_size = sizeof(CopyOptions), .run = verb_cp },
+        { "diff", NULL, INSIDE, "container", "CONTAINER",
+          "Show which files differ from its image (Added, Changed, Deleted)", NULL, 1, 1,
+          .first = WORD_CONTAINER, .run = verb_diff },
+        { "export", NULL, INSIDE, "container", "CONTAINER", "Write a container's files as a tar archive",
+          NULL, 1, 1, .first = WORD_CONTAINER, .options = OPTIONS(export_options),
+          .options_size = sizeof(TransferOptions), .run = verb_export },
+        { "commit", NULL, INSIDE, "container", "CONTAINER [NAME[:TAG]]",
+          "Make an image of a container's changes", NULL, 1, 2, .first = WORD_CONTAINER, .more = WORD_IMAGE,
+          .options = OPTIONS(commit_options), .options_size = sizeof(TransferOptions),
+          .done = transfer_options_done, .run = verb_commit },
+
+        /* ---- images ---- */
+        { "images", "image ls|image list", IMAGES, NULL, "[PATTERN]", "List images", NULL, 0, 1,
+          .first = WORD_IMAGE, .options = OPTIONS(images_options), .options_size = sizeof(ImagesOptions),
+          .done = images_options_done, .run = verb_images },
+        { "pull", NULL, IMAGES, "image", "NAME[:TAG][@DIGEST]…", "Get images from a registry",
+          "Interrupted, it keeps what was fetched for the next time.", 1, VERB_ANY, .first = WORD_IMAGE,
+          .more = WORD_IMAGE, .options = OPTIONS(pull_options), .options_size = sizeof(TransferOptions),
+          .run = verb_pull },
+        { "load", NULL, IMAGES, "image", "[FILE]",
+          "Load images from an archive (docker-archive or oci-archive)", NULL, 0, 1, .first = WORD_FILE,
+          .options = OPTIONS(load_options), .options_size = sizeof(TransferOptions), .run = verb_load },
+        { "import", NULL, IMAGES, "image", "FILE|- [NAME[:TAG]]",
+          "Make an image of a root file system in a tar archive", NULL, 1, 2, .first = WORD_FILE,
+          .options = OPTIONS(import_options), .options_size = sizeof(TransferOptions),
+          .done = transfer_options_done, .run = verb_import },
+        { "save", NULL, IMAGES, "image", "IMAGE…", "Write images to an archive, for load", NULL, 1, VERB_ANY,
+          .first = WORD_IMAGE, .more = WORD_IMAGE, .options = OPTIONS(save_options),
+          .options_size = sizeof(TransferOptions), .run = verb_save },
+        { "tag", NULL, IMAGES, "image", "IMAGE NAME[:TAG]", "Give an image a further name", NULL, 2, 2,
+          .first = WORD_IMAGE, .more = WORD_IMAGE, .run = verb_tag },
+        { "rmi", "image rm|image remove", IMAGES, NULL, "IMAGE…",
+          "Remove names of images, and those that have none left", NULL, 1, VERB_ANY, .first = WORD_IMAGE,
+          .more = WORD_IMAGE, .options = OPTIONS(rmi_options), .options_size = sizeof(ImagesOptions),
+          .run = verb_rmi },
+        { "history", NULL, IMAGES, "image", "IMAGE", "Show the steps that made an image", NULL, 1, 1,
+          .first = WORD_IMAGE, .options = OPTIONS(history_options), .options_size = sizeof(ImagesOptions),
+          .run = verb_history },
+        { "image-show", "image inspect|image show", IMAGES, NULL, "IMAGE…",
+          "Show all that is known of images, as JSON", NULL, 1, VERB_ANY, VERB_HIDDEN, WORD_IMAGE,
+          WORD_IMAGE, OPTIONS(show_options), sizeof(ShowOptions), .run = verb_show_image },
+
+        /* ---- the system ---- */
+        { "events", "system events", SYSTEM, NULL, "", "Show what happens, as it happens", NULL, 0, 0,
+          .options = OPTIONS(events_options), .options_size = sizeof(EventsOptions),
+          .done = events_options_done, .run = verb_events },
+        { "info", "system info", SYSTEM, NULL, "", "Show the state of berthd in short", NULL, 0, 0,
+          .options = OPTIONS(system_options), .options_size = sizeof(SystemOptions), .run = verb_info },
+        { "version", NULL, SYSTEM, NULL, "", "Show the versions of berthctl, berthd and what they run on",
+          NULL, 0, 0, .options = OPTIONS(system_options), .options_size = sizeof(SystemOptions),
+          .run = verb_version },
+        { "help", NULL, SYSTEM, NULL, "[VERB]", "Show all verbs, or the options of one", NULL, 0, 2,
+          .first = WORD_VERB, .run = verb_help },
+
+        /* ---- for scripts and the build ---- */
+        { "__complete", NULL, SYSTEM, NULL, "WORD…", "Offer completions of the last word", NULL, 0, VERB_ANY,
+          VERB_HIDDEN | VERB_RAW_ARGUMENTS, .run = verb_complete },
+        { "__manual", NULL, SYSTEM, NULL, "", "The middle of the manual page", NULL, 0, 0, VERB_HIDDEN,
+          .run = verb_manual },
+        { "__spec-keys", NULL, SYSTEM, NULL, "", "The keys of a container's specification", NULL, 0, 0,
+          VERB_HIDDEN, .run = verb_spec_keys },
+        {},
+};
+
+const Program berthctl_program = {
+        .name = "berthctl",
+        .summary = "Control containers and images.",
+        .default_verb = "list",
+        .verbs = verbs,
+        .options = global_options,
+        .complete = ctl_complete,
+};

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The verbs of berthctl, one file a family; the table that names them is in verb-table.c. Each family keeps the options of
+ * its verbs beside them. */
+
+#include "ctl.h"
+
+#define DECLARE_VERB(name) int verb_##name(void *context, char **arguments, void *options, Error *error)
+
+/* run.c */
+DECLARE_VERB(create);
+DECLARE_VERB(run);
+
+/* attach.c */
+DECLARE_VERB(start);
+DECLARE_VERB(attach);
+extern const Option start_options[], attach_options[];
+typedef struct AttachOptions {
+        bool attach, interactive, no_stdin, sig_proxy;
+        const char *detach_keys;
+} AttachOptions;
+void attach_options_init(void *options);
+
+/* exec.c */
+DECLARE_VERB(exec);
+extern const Option exec_options[];
+typedef struct ExecOptions {
+        bool detach, interactive, terminal, privileged;
+        const char *user, *directory, *detach_keys;
+        char **environment, **env_files;
+} ExecOptions;
+void exec_options_done(void *options);
+
+/* lifecycle.c */
+DECLARE_VERB(stop);
+DECLARE_VERB(restart);
+DECLARE_VERB(kill);
+DECLARE_VERB(pause);
+DECLARE_VERB(unpause);
+DECLARE_VERB(wait);
+DECLARE_VERB(rename);
+DECLARE_VERB(rm);
+typedef struct LifecycleOptions {
+        OptionDuration timeout;
+        const char *signal;
+        const char *condition;
+        bool force;
+        bool volumes, link;
+} LifecycleOptions;
+extern const Option stop_options[], kill_options[], wait_options[], rm_options[];
+
+/* list.c */
+DECLARE_VERB(list);
+DECLARE_VERB(ps);
+typedef struct ListOptions {
+        bool all, latest, no_trunc, size;
+        char **filters;
+        const char *format;
+        uint32_t last;
+} ListOptions;
+extern const Option list_options[];
+void list_options_done(void *options);
+
+/* status.c */
+DECLARE_VERB(status);
+typedef struct StatusOptions {
+        uint32_t lines;
+} StatusOptions;
+extern const Option status_options[];
+void status_options_init(void *options);
+
+/* inspect.c */
+DECLARE_VERB(show);
+DECLARE_VERB(show_image);
+typedef struct ShowOptions {
+        const char *format;
+        const char *type;
+} ShowOptions;
+extern const Option show_options[];
+
+/* processes.c */
+DECLARE_VERB(top);
+DECLARE_VERB(diff);
+
+/* logs.c */
+DECLARE_VERB(logs);
+typedef struct LogsOptions {
+        bool follow, timestamps;
+        const char *tail;
+        uint64_t since, until;
+} LogsOptions;
+extern const Option logs_options[];
+
+/* cp.c */
+DECLARE_VERB(cp);
+typedef struct CopyOptions {
+        bool archive, follow_link;
+} CopyOptions;
+extern const Option cp_options[];
+
+/* images.c */
+DECLARE_VERB(images);
+DECLARE_VERB(history);
+DECLARE_VERB(tag);
+DECLARE_VERB(rmi);
+typedef struct ImagesOptions {
+        bool all, no_trunc, digests, force, no_prune;
+        char **filters;
+        const char *format;
+} ImagesOptions;
+extern const Option images_options[], history_options[], rmi_options[];
+void images_options_done(void *options);
+
+/* transfer.c */
+DECLARE_VERB(pull);
+DECLARE_VERB(load);
+DECLARE_VERB(import);
+DECLARE_VERB(save);
+DECLARE_VERB(export);
+DECLARE_VERB(commit);
+typedef struct TransferOptions {
+        const char *platform, *input, *output, *message, *author;
+        char **changes;
+        bool insecure, no_pause;
+        bool pause_seen;
+} TransferOptions;
+extern const Option pull_options[], load_options[], import_options[], save_options[], export_options[],
+        commit_options[];
+void transfer_options_done(void *options);
+/* Pulls for create and run; progress on standard error. policy: "missing", "always". */
+int transfer_pull(Ctl *ctl, const char *reference, const char *platform, const char *policy, bool quiet,
+                  FILE *out, Error *error);
+
+/* system.c */
+DECLARE_VERB(version);
+DECLARE_VERB(info);
+typedef struct SystemOptions {
+        const char *format;
+} SystemOptions;
+extern const Option system_options[];
+
+/* events.c */
+DECLARE_VERB(events);
+typedef struct EventsOptions {
+        const char *format;
+        char **filters;
+        uint64_t until;
+} EventsOptions;
+extern const Option events_options[];
+void events_options_done(void *options);
+
+/* complete.c */
+int ctl_complete(void *context, WordKind kind, const char *word, char ***ret);
+DECLARE_VERB(complete);
+
+/* help.c */
+DECLARE_VERB(help);
+DECLARE_VERB(manual);
+DECLARE_VERB(spec_keys);
