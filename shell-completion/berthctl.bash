@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Completion of berthctl(1) for bash: berthctl knows its verbs, options and objects itself.
+# shellcheck shell=bash
+
+# Bash splits words at ":" and "=", berthctl does not: put together what stands together on the line.
+__berthctl_words() {
+        local i word rest=${COMP_LINE:0:COMP_POINT}
+
+        words=()
+        for ((i = 0; i <= COMP_CWORD; i++)); do
+                word=${COMP_WORDS[i]}
+                if ((i > 0)) && [[ $rest == "$word"* ]]; then
+                        words[-1]+=$word
+                else
+                        words+=("$word")
+                        rest=${rest#"${rest%%[![:space:]]*}"}
+                fi
+                rest=${rest#"$word"}
+        done
+}
+
+__berthctl() {
+        local words line current glued
+
+        __berthctl_words
+        current=${words[-1]}
+        # Bash replaces only what it takes for the word: the piece behind the last ":" or "=".
+        glued=${current%"${COMP_WORDS[COMP_CWORD]}"}
+        if [[ ${COMP_WORDS[COMP_CWORD]} == [:=] ]]; then
+                glued=$current
+        fi
+
+        COMPREPLY=()
+        while IFS= read -r line; do
+                line=${line%%$'\t'*}
+                case $line in
+                :file) mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -f -- "${current#"$glued"}") && compopt -o filenames ;;
+                :directory) mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -d -- "${current#"$glued"}") && compopt -o filenames ;;
+                :nospace) compopt -o nospace ;;
+                *=) compopt -o nospace && COMPREPLY+=("${line#"$glued"}") ;;
+                *) COMPREPLY+=("$(printf '%q' "${line#"$glued"}")") ;;
+                esac
+        done < <(berthctl __complete "${words[@]:1}" 2> /dev/null)
+}
+
+complete -F __berthctl berthctl
