@@ -169,7 +169,7 @@ _noreturn_ void helper_main(int socket) {
                 context->kernel.ipv6 = sysctl_has_ipv6();
         while (r >= 0) {
                 r = serve_one(socket, context);
-                if (r == 0)
+                if (r == 0 || r == -ECONNRESET || r == -EPIPE) /* berthd is gone */
                         _exit(EXIT_SUCCESS);
         }
         log_error_errno(r, "The network helper gives up: %m");
