@@ -3,36 +3,47 @@
 #include "network-definition.h"
 #include "string-util.h"
 
-/* What a network needs of the rules: its bridge's name and its ranges. */
+/* { "berth0", "berth-x" }: the bridges of the networks, or of the internal ones only. NULL in *ret when there is none. */
+static int name_bridges(const NetworkSpec *const *specs, size_t n, bool internal_only, char **ret) {
+        _cleanup_(string_buffer_done) StringBuffer text = {};
+        int r = 0;
 
-static int append_set(StringBuffer *text, const char *name, const NetworkSpec *const *specs, size_t n,
-                      bool internal_only) {
-        const char *separator = " elements = { ";
-
-        int r = string_buffer_appendf(text, "\tset %s {\n\t\ttype ifname\n\t\t", name);
-        for (size_t i = 0; i < n && r >= 0; i++) {
-                if (internal_only && !specs[i]->internal)
-                        continue;
-                r = string_buffer_appendf(text, "%s\"%s\"", separator, specs[i]->interface);
-                separator = ", ";
-        }
-        return r < 0 ? r : string_buffer_append_string(text, separator[0] == ',' ? " }\n\t}\n" : "\n\t}\n");
+        for (size_t i = 0; i < n && r >= 0; i++)
+                if (!internal_only || specs[i]->internal)
+                        r = string_buffer_appendf(&text, "%s\"%s\"", text.size > 0 ? ", " : "{ ",
+                                                  specs[i]->interface);
+        if (r >= 0 && text.size > 0)
+                r = string_buffer_append_string(&text, " }");
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(text.data);
+        return 0;
 }
 
 static int append_forward(StringBuffer *text, const NetworkSpec *const *specs, size_t n) {
-        int r = string_buffer_append_string(text,
-                                            "\tchain forward {\n"
-                                            "\t\ttype filter hook forward priority filter; policy accept;\n"
-                                            "\t\tiifname != @bridges oifname != @bridges accept\n"
-                                            "\t\tct state established,related accept\n"
-                                            "\t\tct status dnat accept\n");
+        _cleanup_free_ char *all = NULL, *internal = NULL;
+
+        int r = string_buffer_append_string(
+                text, "\tchain forward {\n"
+                      "\t\ttype filter hook forward priority filter; policy accept;\n");
+        if (r >= 0)
+                r = name_bridges(specs, n, false, &all);
+        if (r >= 0)
+                r = name_bridges(specs, n, true, &internal);
+        if (r >= 0 && all)
+                r = string_buffer_appendf(text,
+                                          "\t\tiifname != %1$s oifname != %1$s accept\n"
+                                          "\t\tct state established,related accept\n"
+                                          "\t\tct status dnat accept\n",
+                                          all);
         for (size_t i = 0; i < n && r >= 0; i++)
                 r = string_buffer_appendf(text, "\t\tiifname \"%1$s\" oifname \"%1$s\" accept\n",
                                           specs[i]->interface);
-        return r < 0 ? r
-                     : string_buffer_append_string(text, "\t\toifname @bridges drop\n"
-                                                         "\t\tiifname @internal drop\n"
-                                                         "\t}\n");
+        if (r >= 0 && all)
+                r = string_buffer_appendf(text, "\t\toifname %s drop\n", all);
+        if (r >= 0 && internal)
+                r = string_buffer_appendf(text, "\t\tiifname %s drop\n", internal);
+        return r < 0 ? r : string_buffer_append_string(text, "\t}\n");
 }
 
 static int append_masquerade(StringBuffer *text, const NetworkSpec *spec) {
@@ -58,10 +69,6 @@ int firewall_ruleset_make(const NetworkSpec *const *specs, size_t n, char **ret)
         int r = string_buffer_append_string(&text, "table inet " FIREWALL_TABLE "\n"
                                                    "delete table inet " FIREWALL_TABLE "\n"
                                                    "table inet " FIREWALL_TABLE " {\n");
-        if (r >= 0)
-                r = append_set(&text, "bridges", specs, n, false);
-        if (r >= 0)
-                r = append_set(&text, "internal", specs, n, true);
         if (r >= 0)
                 r = append_forward(&text, specs, n);
         if (r >= 0)

@@ -10,7 +10,7 @@
  *
  * As always with netfilter, what these chains accept another table can still drop, and the other way round; tables do
  * not see each other. Published ports will get chains at prerouting and output, priority dstnat (-100), each with one
- * rule that looks up maps: one element per port, in sets that the ruleset is made with.
+ * rule that looks up a map: one element per port, and the only part that changes while containers come and go.
  *
  * The whole table is made of the definitions and replaced in one transaction; nothing in it is edited. */
 

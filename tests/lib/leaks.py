@@ -73,6 +73,12 @@ def processes():
             yield f"process {pid} ({name}{', zombie' if state == 'Z' else ''})"
 
 
+def process_name(fdinfo):
+    """Of the process that a pidfd stands for."""
+    found = re.search(r"^Pid:\s*(\d+)", read(fdinfo), re.MULTILINE)
+    return read(f"/proc/{found[1]}/comm").strip() if found else ""
+
+
 def held_by_manager():
     """File descriptors by which berthd keeps processes or namespaces alive, or would, forever."""
     pid = subprocess.run(["systemctl", "show", "-P", "MainPID", "berthd.service"], stdout=subprocess.PIPE, text=True,
@@ -85,6 +91,8 @@ def held_by_manager():
             kind = re.match(r"(anon_inode:\[pidfd\]|\w+:\[\d+\])", os.readlink(fd))
         except OSError:
             continue
+        if kind and "pidfd" in kind[0] and process_name(fd.replace("/fd/", "/fdinfo/")) == "berth-network":
+            continue    # its helper, which it keeps
         if kind and not kind[0].startswith(("socket:", "pipe:")):
             number = counts[kind[0]] = counts.get(kind[0], 0) + 1
             yield f"descriptor of berthd: {kind[0]}, no. {number}"
