@@ -163,9 +163,13 @@ ssize_t receive_message(int socket, void *buffer, size_t size, int *fds, size_t 
         bool overflow = false;
         ssize_t k;
 
-        while ((k = recvmsg(socket, &message, MSG_CMSG_CLOEXEC)) < 0)
-                if (errno != EINTR)
+        /* A peer that closes before it has read all of ours resets the connection: that is reported once, in front of
+         * what it has sent before, which is still there. */
+        for (bool reset = false; (k = recvmsg(socket, &message, MSG_CMSG_CLOEXEC)) < 0;) {
+                if (errno != EINTR && (errno != ECONNRESET || reset))
                         return negative_errno();
+                reset |= errno == ECONNRESET;
+        }
 
         for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c)) {
                 if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)

@@ -36,7 +36,8 @@ int socket_pair(int type, int flags, int ret[static 2]);
 int send_message(int socket, const void *data, size_t size, const int *fds, size_t n_fds);
 /* Receives one message. Returns its size, 0 at end of file, or a negative errno: -EMSGSIZE when it was longer than
  * `size` or carried more than *n_fds descriptors (none is leaked). *n_fds: in the room in fds, out how many came;
- * NULL when none is expected. They are close-on-exec and belong to the caller. */
+ * NULL when none is expected. They are close-on-exec and belong to the caller. What a peer sent before it closed comes
+ * before the end of file, also when it left something of ours unread (ECONNRESET). */
 ssize_t receive_message(int socket, void *buffer, size_t size, int *fds, size_t *n_fds);
 
 /* A sealed memfd with the data, offset 0. Returns the fd. */
