@@ -76,11 +76,12 @@ static inline void freep(void *pointer) {
 #define new0(type, n) ((type *) calloc((n), sizeof(type)))
 #define new_array(type, n) ((type *) reallocarray(NULL, (n), sizeof(type)))
 
-/* Frees what the variable holds, then stores the new value; returns the new value. */
-#define free_and_replace(variable, value) \
-        ({                                \
-                free(variable);           \
-                (variable) = (value);     \
+/* Frees what the variable holds, then stores the new value (which may be made out of the old one); returns it. */
+#define free_and_replace(variable, value)     \
+        ({                                    \
+                __auto_type _value = (value); \
+                free(variable);               \
+                (variable) = _value;          \
         })
 
 /* Grows *array (elements of size bytes) to hold at least need elements; amortised. Returns 0 or -ENOMEM. */
