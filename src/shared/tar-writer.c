@@ -25,9 +25,8 @@ int tar_writer_new(const Sink *output, TarWriter **ret) {
         if (!writer->archive || !writer->entry ||
             archive_write_set_format_pax_restricted(writer->archive) != ARCHIVE_OK)
                 return -ENOMEM;
-        /* Bytes as they are, and one form of extended attributes instead of two. */
-        if (archive_write_set_format_option(writer->archive, NULL, "hdrcharset", "BINARY") != ARCHIVE_OK ||
-            archive_write_set_format_option(writer->archive, NULL, "xattrheader", "SCHILY") != ARCHIVE_OK)
+        /* One form of extended attributes instead of two. */
+        if (archive_write_set_format_option(writer->archive, NULL, "xattrheader", "SCHILY") != ARCHIVE_OK)
                 return -EOPNOTSUPP;
         (void) archive_write_set_bytes_per_block(writer->archive, 0);
         *ret = TAKE_PTR(writer);
