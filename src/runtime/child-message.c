@@ -30,10 +30,8 @@ int child_receive(int socket, int *ret_fd, Error *error) {
         size_t n_fds = 1;
 
         ssize_t n = receive_message(socket, &packet, sizeof(packet), &fd, &n_fds);
-        if (n < 0)
-                return n == -ECONNRESET ? 0 : n;
-        if (n == 0)
-                return 0;
+        if (n <= 0)
+                return n;
         if ((size_t) n < offsetof(Packet, text) || packet.kind == 0 || packet.kind >= _CHILD_MESSAGE_MAX)
                 return -EBADMSG;
         if (packet.kind == CHILD_FAILED) {

@@ -69,9 +69,11 @@ int shim_receive(int fd, ShimMessage *ret, int *ret_fd) {
         memset(ret, 0, sizeof(*ret));
         *ret_fd = -EBADF;
         /* Most messages are tiny: a shim should not touch memory for the largest one. */
-        while ((n = recv(fd, NULL, 0, MSG_PEEK | MSG_TRUNC)) < 0)
-                if (errno != EINTR)
+        for (bool reset = false; (n = recv(fd, NULL, 0, MSG_PEEK | MSG_TRUNC)) < 0;) {
+                if (errno != EINTR && (errno != ECONNRESET || reset)) /* see receive_message() */
                         return negative_errno();
+                reset |= errno == ECONNRESET;
+        }
         if (n == 0)
                 return 0;
         size_t room = MIN((size_t) n, sizeof(ShimHeader) + SHIM_MESSAGE_MAX);

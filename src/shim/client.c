@@ -33,7 +33,14 @@ Client *client_free(Client *client) {
         return NULL;
 }
 
+/* Closing a socket with something unread in it resets the connection, and the client might take that for the end before
+ * it has read what we sent. */
 static void client_close(Client *client) {
+        char ignored;
+
+        (void) shutdown(client->fd, SHUT_RD);
+        while (recv(client->fd, &ignored, 1, MSG_DONTWAIT) > 0)
+                ;
         client->fd = safe_close(client->fd);
         packet_queue_done(&client->queue);
         if (client->want_stdin)

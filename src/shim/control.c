@@ -116,7 +116,7 @@ static void on_control(void *object, int revents) {
                 return;
         if (r > 0)
                 handle_message(shim, r, &message, &fd);
-        else if (r == 0 || r == -ECONNRESET)
+        else if (r == 0)
                 control_lost(shim);
         else
                 log_error_errno(r, "Failed to understand a message of berthd: %m");

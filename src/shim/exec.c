@@ -190,18 +190,6 @@ static int exec_fork(Shim *shim, Session *session, const ExecSpec *spec, bool ha
         return r;
 }
 
-/* Nobody runs, so there is nobody whose end would be noticed later. */
-static void exec_fail(Shim *shim, Session *session) {
-        session->exited = session->finished = true;
-        session->exit_code = error_kind_to_exit_status(session->error.kind);
-        session->channel = safe_close(session->channel);
-        for (size_t i = 0; i < ELEMENTSOF(session->outputs); i++)
-                session->outputs[i].fd = safe_close(session->outputs[i].fd);
-        exec_report(shim, SHIM_EXEC_EXITED, session);
-        for (Client *client = session->clients; client; client = client->next)
-                client_send_error(client, &session->error);
-}
-
 void exec_start(Shim *shim, ExecSpec *spec, int fd) {
         Session *session = session_new(shim, strempty(spec->id));
         bool has_client = fd >= 0;
@@ -225,5 +213,5 @@ void exec_start(Shim *shim, ExecSpec *spec, int fd) {
                         error_set_errno(&session->error, r, "cannot make a process in the container");
         }
         if (r < 0)
-                exec_fail(shim, session);
+                session_fail(session);
 }

@@ -110,6 +110,21 @@ static int load(Shim *shim, bool sealed, Error *error) {
         return error_set_errno(error, r, "cannot make the shim's program read-only");
 }
 
+/* Clients that berthd has attached in the meantime are told too. */
+static int report_failure(Shim *shim, int r, Error *error) {
+        error_set_errno(error, r, "cannot start the container");
+        error_move(&shim->container->error, error);
+        session_fail(shim->container);
+        do {
+                poller_begin(&shim->poller);
+                poller_limit(&shim->poller, 0);
+                r = control_prepare(shim);
+                if (r >= 0)
+                        r = poller_run(&shim->poller);
+        } while (r > 0 && shim->control.fd >= 0);
+        return r;
+}
+
 static int run(Shim *shim, bool sealed) {
         _cleanup_error_ Error error = {};
 
@@ -125,13 +140,10 @@ static int run(Shim *shim, bool sealed) {
                                       shim->spec.unit);
         if (r >= 0)
                 r = shim_start(shim, &error);
-        if (r < 0 && shim->container->pidfd < 0) {
-                error_set_errno(&error, r, "cannot start the container");
-                shim_fail(shim, &error);
-                return packet_queue_is_empty(&shim->control.queue) ? r : 0;
-        }
+        if (r < 0 && shim->container->pidfd < 0)
+                r = report_failure(shim, r, &error);
         /* A process that was made must be reaped, whatever else went wrong. */
-        if (r < 0)
+        else if (r < 0)
                 error_move(&shim->container->error, &error);
         while (!is_done(shim)) {
                 r = turn(shim);

@@ -253,7 +253,6 @@ static void on_process_end(void *object, int revents) {
         if (session->error.kind != ERROR_NONE)
                 session->exit_code = error_kind_to_exit_status(session->error.kind);
         close_input(session);
-        shim_session_exited(session);
 }
 
 int session_prepare(Session *session, Poller *poller) {
@@ -310,4 +309,17 @@ void session_trim(Session *session) {
 void session_kill(Session *session) {
         if (!session->exited && session->pidfd >= 0)
                 (void) pidfd_signal(session->pidfd, SIGKILL);
+}
+
+void session_fail(Session *session) {
+        session->exited = session->finished = true;
+        session->exit_code = error_kind_to_exit_status(session->error.kind);
+        session->channel = safe_close(session->channel);
+        session->input = safe_close(session->input);
+        for (size_t i = 0; i < ELEMENTSOF(session->outputs); i++)
+                session->outputs[i].fd = safe_close(session->outputs[i].fd);
+        shim_session_ended(session);
+        for (Client *client = session->clients; client; client = client->next)
+                if (client->fd >= 0)
+                        tell_outcome(session, client);
 }

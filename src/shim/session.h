@@ -83,3 +83,5 @@ bool session_is_over(const Session *session);
 /* Frees what is only needed while there is output. */
 void session_trim(Session *session);
 void session_kill(Session *session);
+/* There is no process, and session->error says why: reports that, as if one had ended. */
+void session_fail(Session *session);

@@ -49,12 +49,9 @@ struct Shim {
 int shim_start(Shim *shim, Error *error);
 void shim_go(Shim *shim, const char *cgroup);
 void shim_abort_start(Shim *shim, const char *why);
-/* The start failed before there was a process, or the shim can't go on: reports that. */
-void shim_fail(Shim *shim, const Error *error);
 
 /* What sessions report (start.c, exec.c) */
 void shim_session_started(Session *session);
-void shim_session_exited(Session *session);
 void shim_session_ended(Session *session);
 
 /* control.c */

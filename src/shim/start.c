@@ -185,9 +185,6 @@ void shim_session_started(Session *session) {
         session->shim->has_garbage = true;
 }
 
-void shim_session_exited(Session *session) {
-}
-
 /* memory.events of the scope tells whether the kernel killed for want of memory in it. */
 static bool was_oom_killed(const Shim *shim) {
         _cleanup_free_ char *path = NULL, *text = NULL;
@@ -218,13 +215,6 @@ static void fill_record(ExitRecord *record, int exit_code, const Error *error) {
                 (void) free_and_strdup(&record->error_kind, error_kind_to_string(error->kind));
                 (void) free_and_strdup(&record->error, error->message);
         }
-}
-
-void shim_fail(Shim *shim, const Error *error) {
-        if (shim->has_ended)
-                return;
-        fill_record(&shim->record, error_kind_to_exit_status(error->kind), error);
-        write_record(shim);
 }
 
 void shim_session_ended(Session *session) {

@@ -16,8 +16,8 @@ import subprocess
 import time
 
 SHIM = os.environ.get("BERTH_SHIM", "/usr/lib/berth/berth-shim")
-RUN = pathlib.Path("/run/berth/containers")
-STATE = pathlib.Path("/var/lib/berth/shim-driver")
+RUN = pathlib.Path("/run/shim-driver")
+STATE = pathlib.Path("/var/tmp/shim-driver")  # overlays need a real file system
 
 CREATED, GO, STARTED, EXITED, ATTACH, EXEC, EXEC_STARTED, EXEC_EXITED, RESIZE, RENAME, HELLO = range(1, 12)
 STDIN, STDOUT, STDERR, STDIN_EOF, STREAM_RESIZE, STREAM_STARTED, EXIT, ERROR = range(8)
@@ -65,7 +65,10 @@ class Stream:
 
     def step(self):
         """Handles one packet; false at the end."""
-        packet = self.sock.recv(65536)
+        try:
+            packet = self.sock.recv(65536)
+        except ConnectionResetError:    # something of ours was not read; what was sent to us comes nevertheless
+            return True
         if not packet:
             return False
         while packet:
@@ -95,9 +98,8 @@ class Stream:
 
     def finish(self, seconds=60):
         self.sock.settimeout(seconds)
-        with contextlib.suppress(ConnectionResetError):
-            while self.step():
-                pass
+        while self.step():
+            pass
         return self
 
 
@@ -142,6 +144,12 @@ class Driver:
         assert message[0] == kind, f"expected {kind}, got {message}"
         return message[1]
 
+    def first(self):
+        self.control.settimeout(20)
+        message = receive(self.control)
+        self.pid = message[1].get("PID")
+        return message
+
     def created(self):
         self.pid = self.expect(CREATED)["PID"]
         return self
@@ -151,12 +159,14 @@ class Driver:
         self.cgroup = f"{own.rstrip('/')}/shim-driver-{self.id[:12]}"
         path = pathlib.Path("/sys/fs/cgroup" + self.cgroup)
         path.mkdir(exist_ok=True)
-        (path / "cgroup.procs").write_text(str(self.pid))
+        with contextlib.suppress(ProcessLookupError):   # it has failed already, and will say why
+            (path / "cgroup.procs").write_text(str(self.pid))
         return self
 
     def go(self):
         self.make_cgroup()
-        send(self.control, GO, {"ControlGroup": self.cgroup})
+        with contextlib.suppress(BrokenPipeError):      # as above
+            send(self.control, GO, {"ControlGroup": self.cgroup})
         return self
 
     def start(self):
@@ -236,7 +246,10 @@ def run(rootfs, *command, attach=True, **launch):
     with Driver(rootfs, Arguments=list(command), **launch) as driver:
         driver.spawn()
         stream = driver.attach() if attach else None
-        driver.created().go()
+        message = driver.first()
+        if message[0] == EXITED:
+            return message[1]["Exit"], stream.finish() if stream else None
+        driver.go()
         if stream:
             stream.finish()
         record = driver.exited()
