@@ -10,7 +10,7 @@ struct TarWriter {
         Sink output;
         struct archive *archive;
         struct archive_entry *entry;
-        bool opened;
+        bool opened, abandoned;
         Error output_error;
 };
 
@@ -36,11 +36,10 @@ int tar_writer_new(const Sink *output, TarWriter **ret) {
 TarWriter *tar_writer_free(TarWriter *writer) {
         if (!writer)
                 return NULL;
-        if (writer->archive) {
-                /* Without this a half-written archive would be completed into the sink. */
-                (void) archive_write_fail(writer->archive);
+        /* An archive that was not finished is completed by this, for nobody. */
+        writer->abandoned = true;
+        if (writer->archive)
                 (void) archive_write_free(writer->archive);
-        }
         archive_entry_free(writer->entry);
         error_done(&writer->output_error);
         free(writer);
@@ -49,7 +48,7 @@ TarWriter *tar_writer_free(TarWriter *writer) {
 
 static la_ssize_t push(struct archive *archive, void *userdata, const void *data, size_t size) {
         TarWriter *writer = userdata;
-        int r = sink_write(&writer->output, data, size, &writer->output_error);
+        int r = writer->abandoned ? 0 : sink_write(&writer->output, data, size, &writer->output_error);
 
         if (r < 0) {
                 archive_set_error(archive, -r, "can't write");
