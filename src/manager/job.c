@@ -79,7 +79,7 @@ Job *manager_find_job(Manager *m, unsigned id) {
 
 static int on_owner_gone(sd_bus_track *track, void *userdata) {
         job_cancel(userdata);
-        return 0;
+        return 1; /* 0 would mean: call again */
 }
 
 static int track_owner(Job *job) {

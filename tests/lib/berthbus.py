@@ -9,9 +9,11 @@
 """
 
 import collections
-import os
+import pathlib
 import socket
 import struct
+import subprocess
+import tempfile
 
 import dbus
 
@@ -196,8 +198,13 @@ class Berth(Object):
         return [(str(path), plain(properties)) for path, properties in self.call("ListImages", options(image_filter))]
 
 
-def fd_of(file):
-    return dbus.types.UnixFd(file)
+def busybox(berth):
+    """Makes sure that there is an image "busybox"."""
+    if berth.images(References=["busybox:latest"]):
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([pathlib.Path(__file__).parent / "busybox-rootfs", f"{folder}/rootfs.tar"], check=True)
+        berth.import_image(f"{folder}/rootfs.tar", "busybox:latest")
 
 
 def error_of(call, *arguments, **settings):
@@ -207,9 +214,3 @@ def error_of(call, *arguments, **settings):
     except dbus.DBusException as error:
         return error.get_dbus_name().removeprefix("org.berth1.Error."), error.get_dbus_message()
     raise AssertionError("the call succeeded")
-
-
-def reading_end():
-    """(descriptor to give away, file to read from)"""
-    reader, writer = os.pipe()
-    return dbus.types.UnixFd(writer), os.fdopen(reader, "rb"), writer
