@@ -236,10 +236,10 @@ static int apply_network(PlanContext *context, const Op *op, Error *error) {
 }
 
 static int apply_sysctl(PlanContext *context, const Op *op, Error *error) {
-        _cleanup_close_ int root = open("/proc/sys", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        _cleanup_close_ int root = open_in_root(context->root, "/proc/sys", O_PATH | O_DIRECTORY, 0);
 
         if (root < 0)
-                return error_set_errno(error, negative_errno(), "cannot open /proc/sys");
+                return error_set_errno(error, root, "cannot open /proc/sys");
         _cleanup_close_ int fd = open_in_root(root, op->source, O_WRONLY | O_NOCTTY, 0);
         if (fd == -ENOENT)
                 return error_set(error, ERROR_INVALID, "there is no sysctl %s", op->source);

@@ -271,17 +271,41 @@ static int plan_paths(Plan *plan, OpType type, char *const *paths) {
         return r;
 }
 
-static int plan_sysctls(Plan *plan, char *const *sysctls) {
+/* "net.ipv4.ip_forward" and "net/ipv4/conf/eth0.1/x": as sysctl(8), the first separator decides. NULL: no memory. */
+static const char *sysctl_path(Plan *plan, const char *assignment) {
+        char *name = strndup(assignment, strcspn(assignment, "="));
+
+        if (name && name[strcspn(name, "./")] == '.')
+                for (char *p = name; *p; p++)
+                        *p = *p == '.' ? '/' : *p == '/' ? '.' : *p;
+        return plan_keep(plan, name);
+}
+
+/* Those of an interface that berthd makes can only be set once that is there. */
+static bool sysctl_needs_interface(const char *path) {
+        static const char *const tables[] = { "/conf/", "/neigh/" };
+
+        for (size_t i = 0; i < ELEMENTSOF(tables); i++) {
+                const char *p = startswith(path, "net/") ? strstr(path, tables[i]) : NULL;
+                p = p ? p + strlen(tables[i]) : NULL;
+                if (p && !startswith(p, "all/") && !startswith(p, "default/") && !startswith(p, "lo/"))
+                        return true;
+        }
+        return false;
+}
+
+/* Adds those of the interfaces or all others; *ret_left: how many were passed over. */
+static int plan_sysctls(Plan *plan, char *const *sysctls, bool of_interfaces, size_t *ret_left) {
+        *ret_left = 0;
         for (size_t i = 0; sysctls && sysctls[i]; i++) {
-                const char *equal = strchr(sysctls[i], '=');
-                const char *name = plan_keep(plan, strndup(sysctls[i], equal ? equal - sysctls[i] : 0));
-                if (!name)
+                const char *path = sysctl_path(plan, sysctls[i]), *equal = strchr(sysctls[i], '=');
+                if (!path)
                         return -ENOMEM;
-                /* "net.ipv4.ip_forward" and "net/ipv4/conf/eth0.1/x": as sysctl(8), the first separator decides. */
-                if (name[strcspn(name, "./")] == '.')
-                        for (char *p = (char *) name; *p; p++)
-                                *p = *p == '.' ? '/' : *p == '/' ? '.' : *p;
-                int r = plan_add(plan, &(Op){ OP_SYSCTL, name, .data = equal ? equal + 1 : "" });
+                if (sysctl_needs_interface(path) != of_interfaces) {
+                        (*ret_left)++;
+                        continue;
+                }
+                int r = plan_add(plan, &(Op){ OP_SYSCTL, path, .data = equal ? equal + 1 : "" });
                 if (r < 0)
                         return r;
         }
@@ -289,11 +313,13 @@ static int plan_sysctls(Plan *plan, char *const *sysctls) {
 }
 
 static int plan_finish(Plan *plan, const LaunchSpec *spec) {
-        bool late = !strv_isempty(spec->sysctls);
         uint64_t cgroup = PLAIN | (spec->privileged ? 0 : MOUNT_ATTR_RDONLY);
+        size_t late, others;
 
-        int r = plan_paths(plan, OP_MASK, spec->masked_paths);
-        if (r >= 0 && !late)
+        int r = plan_sysctls(plan, spec->sysctls, false, &late);
+        if (r >= 0)
+                r = plan_paths(plan, OP_MASK, spec->masked_paths);
+        if (r >= 0 && late == 0)
                 r = plan_paths(plan, OP_READ_ONLY, spec->read_only_paths);
         if (r >= 0)
                 r = plan_add(plan, &(Op){ OP_PIVOT });
@@ -308,8 +334,8 @@ static int plan_finish(Plan *plan, const LaunchSpec *spec) {
         if (r >= 0 && spec->network != LAUNCH_NETWORK_HOST)
                 r = plan_add(plan, &(Op){ OP_NETWORK });
         if (r >= 0)
-                r = plan_sysctls(plan, spec->sysctls);
-        if (r >= 0 && late)
+                r = plan_sysctls(plan, spec->sysctls, true, &others);
+        if (r >= 0 && late > 0)
                 r = plan_paths(plan, OP_READ_ONLY, spec->read_only_paths);
         return r;
 }

@@ -10,8 +10,8 @@
  *
  * The order has reasons. Proc and sysfs can be mounted in a user namespace only while the host's own ones are still
  * visible, so before the pivot. Everything that need not wait for berthd comes before OP_WAIT, since that runs while
- * systemd makes the scope and berthd the network. A sysctl may name an interface, so it comes after the network, and
- * then the read-only paths (/proc/sys is one) come after it too. */
+ * systemd makes the scope and berthd the network. Where a sysctl names an interface it comes after the network, and then
+ * the read-only paths (/proc/sys is one) come after it too. */
 
 #include "launch-spec.h"
 

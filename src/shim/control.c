@@ -33,6 +33,7 @@ int control_listen(Shim *shim) {
 
 static void control_close(Shim *shim) {
         shim->control.fd = safe_close(shim->control.fd);
+        shim->control.hung_up = false;
         packet_queue_done(&shim->control.queue);
 }
 
@@ -51,8 +52,9 @@ void control_send(Shim *shim, ShimMessageKind kind, const ShimMessage *message) 
                 log_error_errno(r, "Failed to send a message to berthd: %m");
 }
 
+/* berthd is gone, or has shut its side down, by which it calls a start off and still listens to what comes of it. */
 static void control_lost(Shim *shim) {
-        control_close(shim);
+        shim->control.hung_up = true;
         if (!shim->cgroup)
                 shim_abort_start(shim, "berthd went away");
 }
@@ -107,9 +109,12 @@ static void on_control(void *object, int revents) {
 
         if (shim->control.fd < 0)
                 return;
-        if (revents & POLLOUT)
-                (void) packet_queue_flush(&shim->control.queue, shim->control.fd);
-        if (!(revents & (POLLIN | POLLHUP | POLLERR)))
+        if (revents & POLLOUT) {
+                int r = packet_queue_flush(&shim->control.queue, shim->control.fd);
+                if (r < 0 && r != -EAGAIN)
+                        packet_queue_done(&shim->control.queue);
+        }
+        if (shim->control.hung_up || !(revents & (POLLIN | POLLHUP | POLLERR)))
                 return;
         int r = shim_receive(shim->control.fd, &message, &fd);
         if (r == -EAGAIN)
@@ -154,9 +159,13 @@ static void on_listener(void *object, int revents) {
 }
 
 int control_prepare(Shim *shim) {
-        short events = POLLIN | (packet_queue_is_empty(&shim->control.queue) ? 0 : POLLOUT);
+        short events = (shim->control.hung_up ? 0 : POLLIN) |
+                       (packet_queue_is_empty(&shim->control.queue) ? 0 : POLLOUT);
+        int r = 0;
 
-        int r = poller_add(&shim->poller, shim->control.fd, events, on_control, shim);
+        /* A socket that has hung up is always ready. */
+        if (events)
+                r = poller_add(&shim->poller, shim->control.fd, events, on_control, shim);
         return r < 0 ? r : poller_add(&shim->poller, shim->listener, POLLIN, on_listener, shim);
 }
 

@@ -17,6 +17,7 @@
 #define LAUNCH_FILE "launch.json"
 #define LAUNCH_SIZE_MAX (16 * MIB)
 #define IDLE_MSEC 1000
+#define FAILURE_MSEC 100
 
 /* A stop of berth-shims.service at shutdown comes after the scopes are gone, and then the shims end by themselves; one
  * that is still needed must not be taken from its container. */
@@ -110,18 +111,18 @@ static int load(Shim *shim, bool sealed, Error *error) {
         return error_set_errno(error, r, "cannot make the shim's program read-only");
 }
 
-/* Clients that berthd has attached in the meantime are told too. */
+/* Clients that berthd is about to attach are told too: it hangs up once it has read of the end. */
 static int report_failure(Shim *shim, int r, Error *error) {
         error_set_errno(error, r, "cannot start the container");
         error_move(&shim->container->error, error);
         session_fail(shim->container);
         do {
                 poller_begin(&shim->poller);
-                poller_limit(&shim->poller, 0);
+                poller_limit(&shim->poller, FAILURE_MSEC);
                 r = control_prepare(shim);
                 if (r >= 0)
                         r = poller_run(&shim->poller);
-        } while (r > 0 && shim->control.fd >= 0);
+        } while (r > 0 && !shim->control.hung_up);
         return r;
 }
 

@@ -20,6 +20,7 @@
 
 typedef struct Connection {
         int fd;
+        bool hung_up; /* nothing will come any more, but what is said may still be heard */
         PacketQueue queue;
 } Connection;
 

@@ -8,6 +8,7 @@ import pathlib
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -343,6 +344,8 @@ def test_sysctls(rootfs):
     output = shell(rootfs, "cat /proc/sys/net/ipv4/ip_forward; ! echo 0 > /proc/sys/net/ipv4/ip_forward",
                    Sysctls={"net.ipv4.ip_forward": "1"}).output
     assert output == b"1\n"
+    assert shell(rootfs, "cat /proc/sys/net/ipv4/conf/lo/forwarding; ! echo 0 > /proc/sys/net/ipv4/ip_forward",
+                 Sysctls={"net/ipv4/conf/lo/forwarding": "1"}).output == b"1\n"
     record, _ = shim.run(rootfs, "true", Sysctls={"../../etc/passwd": "1"})
     assert record["ErrorKind"] == "InvalidArgument"
 
@@ -680,6 +683,18 @@ def test_death_in_mid_setup(rootfs):
             container.wait_shim()
     assert mounts_of_host() == before
     assert not subprocess.run(["pgrep", "-x", "berth-shim"], stdout=subprocess.PIPE, check=False).stdout
+
+
+def test_start_is_called_off(rootfs):
+    """berthd shuts its side of the socket down and is told what came of it."""
+    with Driver(rootfs, Arguments=["sleep", "1000"]) as container:
+        container.spawn()
+        stream = container.attach()
+        container.created()
+        container.control.shutdown(socket.SHUT_WR)
+        assert container.exited()["ErrorKind"] == "StartFailed"
+        assert stream.finish().error[0] == "StartFailed"
+        assert container.wait_shim() == 0
 
 
 def test_berthd_is_away_at_the_end(rootfs):

@@ -135,6 +135,14 @@ static void test_order(void) {
         CHECK_STRING(get(&plan, OP_SYSCTL, NULL)->data, "1");
         CHECK(find(&plan, OP_SYSCTL, NULL) > find(&plan, OP_NETWORK, NULL));
         CHECK(find(&plan, OP_READ_ONLY, "/proc/sys") > find(&plan, OP_SYSCTL, NULL));
+        plan_done(&plan);
+
+        /* One that is nobody's in particular need not wait, nor hold anything else up. */
+        sysctls[0] = (char *) "net.ipv4.conf.all.forwarding=1";
+        CHECK(plan_build(&spec, &plan, NULL) == 0);
+        go = find(&plan, OP_WAIT, NULL);
+        CHECK(find(&plan, OP_SYSCTL, NULL) < find(&plan, OP_READ_ONLY, "/proc/sys"));
+        CHECK(find(&plan, OP_READ_ONLY, "/proc/sys") < go);
 }
 
 static void test_host_network(void) {
