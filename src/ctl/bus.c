@@ -29,7 +29,7 @@ static const struct {
           "you may not do this (try sudo, or ask for the right in polkit)" },
         { SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED, ERROR_DENIED,
           "you may not do this without a password, and nothing here can ask for it (try sudo)" },
-        { SD_BUS_ERROR_UNKNOWN_OBJECT, ERROR_NO_SUCH_CONTAINER, "it is gone" },
+        { SD_BUS_ERROR_UNKNOWN_OBJECT, ERROR_NO_SUCH_CONTAINER, "it has just been removed" },
 };
 
 int ctl_error_from_bus(const sd_bus_error *e, int r, Error *error) {

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
-#include "fd-util.h"
 #include "output.h"
-#include "stream.h"
 #include "string-util.h"
 #include "table.h"
 #include "verbs-ctl.h"
@@ -136,38 +133,20 @@ static int take_bytes(Changes *c, const char *data, size_t n) {
         return 0;
 }
 
-static int take_packet(Changes *c, const void *packet, size_t size, Error *error) {
-        StreamHeader header;
-        const void *payload;
-        int r;
-
-        while ((r = stream_next(&packet, &size, &header, &payload)) > 0) {
-                if (header.type == STREAM_STDOUT)
-                        r = take_bytes(c, payload, header.length);
-                else if (header.type == STREAM_ERROR) {
-                        stream_parse_error(payload, header.length, error);
-                        return -error_kind_to_errno(error->kind);
-                } else if (header.type == STREAM_EXIT)
-                        return 1;
-                if (r < 0)
-                        break;
-        }
-        return r < 0 ? error_set_errno(error, r, "cannot understand berthd") : 0;
-}
-
 static int read_changes(Changes *c, int fd, Error *error) {
-        _cleanup_free_ char *packet = malloc(STREAM_PACKET_MAX);
-        int r = packet ? 0 : error_set_errno(error, -ENOMEM, "cannot read the changes");
+        char buffer[16 * 1024];
+        int r = 0;
 
-        while (r == 0) {
-                ssize_t n = recv(fd, packet, STREAM_PACKET_MAX, 0);
+        while (r >= 0) {
+                ssize_t n = read(fd, buffer, sizeof(buffer));
                 if (n < 0 && errno == EINTR)
                         continue;
-                if (n < 0)
-                        return error_set_errno(error, negative_errno(), "cannot read the changes");
-                r = n == 0 ? 1 : take_packet(c, packet, (size_t) n, error);
+                if (n <= 0)
+                        return n < 0 ? error_set_errno(error, negative_errno(), "cannot read the changes")
+                                     : 0;
+                r = take_bytes(c, buffer, (size_t) n);
         }
-        return r < 0 ? r : 0;
+        return error_set_errno(error, r, "cannot understand berthd");
 }
 
 int verb_diff(void *context, char **arguments, void *options, Error *error) {

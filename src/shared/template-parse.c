@@ -238,7 +238,7 @@ static int parse_command(Parser *parser, Node **ret) {
                 while (*tail)
                         tail = &(*tail)->next;
                 skip_spaces(parser);
-                if (at_action_end(parser) || *parser->p == '|' || *parser->p == ')')
+                if (at_action_end(parser) || !*parser->p || *parser->p == '|' || *parser->p == ')')
                         break;
                 if (!is_function)
                         return fail(parser, "only a function takes arguments");
