@@ -136,7 +136,8 @@ class Peer:
         return self.command("pull", reference)
 
     def remove_image(self, reference):
-        return self.command("rmi", reference)
+        """Returns when its layers are gone, or the next pull would be none."""
+        call(*self.command("rmi", reference))
 
     def logged_lines(self, name):
         """(lines in the manager's own view, lines in the journal)"""
@@ -168,6 +169,14 @@ class Berth(Peer):
 
     def remove(self, *names):
         return self.command("rm", "--force", *names)
+
+    def remove_image(self, reference):
+        super().remove_image(reference)
+        layers, deadline = pathlib.Path("/var/lib/berth/layers"), time.monotonic() + 120
+        while len([layer for layer in layers.iterdir() if not layer.name.startswith(".")]) > 1:     # IMAGE's
+            if time.monotonic() > deadline:
+                raise Failure("the layers of a removed image stay")
+            time.sleep(0.1)
 
     def is_overhead(self, comm, cgroup):
         if "/berthd.service" in cgroup:
