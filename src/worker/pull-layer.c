@@ -9,7 +9,8 @@
 #include "string-util.h"
 
 #define LOCK_RETRY_MSEC 100
-#define REPORT_BYTES (128 * 1024) /* between two looks at progress and at the unpacking */
+/* What the network brings comes in small pieces. They are gathered, since each write wakes the unpacking. */
+#define GATHER_SIZE (256 * 1024)
 
 typedef struct PullLayer {
         Pull *pull;
@@ -22,7 +23,8 @@ typedef struct PullLayer {
         BlobWriter *writer;
         LayerUnpack *unpack;
         bool unpack_failed; /* that is why the transfer was ended */
-        uint64_t reported;
+        uint8_t *gathered;
+        size_t n_gathered;
 } PullLayer;
 
 /* ---- slots ---- */
@@ -117,22 +119,43 @@ static bool unpacking_has_ended(const PullLayer *job) {
         return poll(&fd, 1, 0) > 0;
 }
 
-/* Takes what the network brings. An unpacking that has ended before the last byte has found something wrong. */
-static int layer_sink(void *userdata, const void *data, size_t size, Error *error) {
-        PullLayer *job = userdata;
+/* Gives what was gathered to the writer. */
+static int flush_gathered(PullLayer *job, Error *error) {
+        size_t size = job->n_gathered;
 
-        int r = blob_writer_append(job->writer, data, size, error);
+        job->n_gathered = 0;
+        return size > 0 ? blob_writer_append(job->writer, job->gathered, size, error) : 0;
+}
+
+/* An unpacking that has ended before the last byte has found something wrong. */
+static int write_gathered(PullLayer *job, Error *error) {
+        int r = flush_gathered(job, error);
         if (r < 0)
                 return r;
         uint64_t received = blob_writer_size(job->writer);
-        if (received - job->reported < REPORT_BYTES)
-                return 0;
-        job->reported = received;
         if (received < job->layer->size && unpacking_has_ended(job)) {
                 job->unpack_failed = true;
                 return error_set(error, ERROR_FAILED, "the unpacking failed"); /* unpack_wait() knows why */
         }
         worker_progress(job->pull->worker, job->layer->digest, "downloading", received, job->layer->size);
+        return 0;
+}
+
+static int layer_sink(void *userdata, const void *data, size_t size, Error *error) {
+        PullLayer *job = userdata;
+
+        for (const uint8_t *p = data; size > 0;) {
+                size_t n = MIN(size, GATHER_SIZE - job->n_gathered);
+                memcpy(job->gathered + job->n_gathered, p, n);
+                job->n_gathered += n;
+                p += n;
+                size -= n;
+                if (job->n_gathered == GATHER_SIZE) {
+                        int r = write_gathered(job, error);
+                        if (r < 0)
+                                return r;
+                }
+        }
         return 0;
 }
 
@@ -144,13 +167,13 @@ static int download(PullLayer *job, Error *error) {
                 if (r < 0)
                         return r;
         }
-        worker_progress(job->pull->worker, job->layer->digest, "downloading", job->reported,
-                        job->layer->size);
-        int r = registry_get_blob(job->slot->session, job->layer->digest, job->reported, job->layer->size,
-                                  &sink, error);
-        if (r < 0)
-                return r;
-        return blob_writer_commit(job->writer, error);
+        uint64_t start = blob_writer_size(job->writer);
+        worker_progress(job->pull->worker, job->layer->digest, "downloading", start, job->layer->size);
+        int r = registry_get_blob(job->slot->session, job->layer->digest, start, job->layer->size, &sink,
+                                  error);
+        if (r >= 0)
+                r = flush_gathered(job, error);
+        return r < 0 ? r : blob_writer_commit(job->writer, error);
 }
 
 /* Ends a transfer that failed. What came is kept for the next time, unless it is in doubt or in the way. */
@@ -158,6 +181,8 @@ static void abort_writer(PullLayer *job, const Error *error) {
         bool doubtful = job->unpack_failed ? !pull_is_stopped(job->pull) : error->kind == ERROR_CORRUPT;
         bool full = error->kind == ERROR_NO_SPACE || is_out_of_space(job->pull);
 
+        if (!doubtful && !full)
+                (void) flush_gathered(job, NULL);
         blob_writer_abort(job->writer, !doubtful && !full, job->unpack_failed ? NULL : error);
 }
 
@@ -196,8 +221,8 @@ static int fetch_once(PullLayer *job, bool resume, bool *ret_doubtful, Error *er
                 return r;
         job->writer = writer;
         job->unpack_failed = false;
-        job->reported = blob_writer_size(writer);
-        bool resumed = job->reported > 0;
+        job->n_gathered = 0;
+        bool resumed = blob_writer_size(writer) > 0;
         r = fetch_with_writer(job, &committed, error);
         *ret_doubtful = r < 0 && resumed && !committed && error->kind == ERROR_CORRUPT;
         return r;
@@ -207,6 +232,9 @@ static int fetch(PullLayer *job, Error *error) {
         _cleanup_error_ Error first = {};
         bool doubtful = false;
 
+        job->gathered = malloc(GATHER_SIZE);
+        if (!job->gathered)
+                return error_set(error, ERROR_OUT_OF_MEMORY, "out of memory");
         int r = fetch_once(job, true, &doubtful, &first);
         if (doubtful)
                 return fetch_once(job, false, &doubtful, error);
@@ -244,6 +272,7 @@ static void *layer_thread(void *userdata) {
                 r = bring(job, &error);
                 unlock_layer(job);
         }
+        free(job->gathered);
         if (r < 0)
                 stop(job->pull, &error);
         give_slot_back(job);

@@ -215,15 +215,14 @@ def registry_test():
 
 @contextlib.contextmanager
 def trusted(certificate):
-    """The system trusts this authority."""
-    installed = pathlib.Path("/usr/local/share/ca-certificates/berth-test.crt")
-    shutil.copy(certificate, installed)
-    run("update-ca-certificates")
+    """The system trusts this authority: what update-ca-certificates makes, without its ten seconds."""
+    bundle = pathlib.Path("/etc/ssl/certs/ca-certificates.crt")
+    before = bundle.read_bytes()
+    bundle.write_bytes(before + pathlib.Path(certificate).read_bytes())
     try:
         yield
     finally:
-        installed.unlink()
-        run("update-ca-certificates", "--fresh")
+        bundle.write_bytes(before)
 
 
 def test_https(authority, registry_test, state):
@@ -610,9 +609,14 @@ def test_wrong_diff_id(server, state):
 
 # --- killed, cancelled, two at a time, a full disk ----------------------------------------------------------------
 
-def wait_for_partial(state, layer, size):
+def partial_size(state, layer):
     path = state / "blobs/sha256" / f".partial-{layer.split(':')[1]}"
-    poll(lambda: path.exists() and path.stat().st_size >= size, 20, f"{size} bytes of {layer}")
+    return path.stat().st_size if path.exists() else 0
+
+
+def wait_for_partial(state, layer, size):
+    """Up to a quarter of a MiB of what came is not written yet."""
+    poll(lambda: partial_size(state, layer) > size - 256 * 1024, 20, f"{size} bytes of {layer}")
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
@@ -635,11 +639,12 @@ def test_stopped_in_mid_pull(server, state, number):
     else:
         job.kill()
     release.set()
-    assert layer.split(":")[1] in partials(state)
+    kept = partial_size(state, layer)
+    assert kept == 1_500_000 if number == signal.SIGTERM else kept > 1_200_000
 
     result = pull(state, f"{server.address}/x:latest")
     assert (layer_folder(state, result) / "noise").read_bytes() == NOISE
-    assert server.requests_for(f"/blobs/{layer}")[-1].headers["Range"] == "bytes=1500000-"
+    assert server.requests_for(f"/blobs/{layer}")[-1].headers["Range"] == f"bytes={kept}-"
     assert partials(state) == {}
     check_store(state)
 
@@ -672,10 +677,11 @@ def test_second_pull_takes_over_from_a_killed_one(server, state):
     wait_for_partial(state, layer, 1_000_000)
     second = WorkerJob("pull", state, Reference=f"{server.address}/x:latest")
     time.sleep(0.5)
+    kept = partial_size(state, layer)
     first.kill()
     second.wait()
     release.set()
-    assert server.requests_for(f"/blobs/{layer}")[-1].headers["Range"] == "bytes=1000000-"
+    assert server.requests_for(f"/blobs/{layer}")[-1].headers["Range"] == f"bytes={kept}-"
 
 
 @pytest.fixture
