@@ -359,7 +359,7 @@ int unpack_fd(LayerUnpack *unpack) {
 }
 
 int unpack_wait(LayerUnpack *unpack, char **ret_diff_id, uint64_t *ret_size, Error *error) {
-        _cleanup_(unpack_freep) LayerUnpack *owned = unpack;
+        _cleanup_(unpack_freep) _unused_ LayerUnpack *owned = unpack;
 
         pthread_join(unpack->thread, NULL);
         if (unpack->result < 0) {
