@@ -175,7 +175,7 @@ static int add_saved(Call *call, const char *reference, WorkerRequest *request, 
         bool named = reference_canonicalize(reference, &canonical, NULL) >= 0 &&
                      strv_contains(image->names, canonical);
         if (strv_extend(&request->names, named ? canonical : "") < 0 ||
-            strv_extend(&request->records, image->record.digest) < 0)
+            strv_extend(&request->records, digest_hex(image->record.digest)) < 0)
                 return error_set_errno(error, -ENOMEM, "cannot save");
         return 0;
 }
