@@ -169,12 +169,8 @@ static void print_manual_options(FILE *out, const Option *table) {
 }
 
 static void print_manual_verb(FILE *out, const Verb *v) {
-        fprintf(out, "## %s", v->name);
-        if (v->options)
-                fputs(" \\[OPTION…\\]", out);
-        fputc(' ', out);
-        print_escaped(out, strempty(v->synopsis));
-        fputs("\n\n", out);
+        /* scdoc takes headings as they are. */
+        fprintf(out, "## %s%s %s\n\n", v->name, v->options ? " [OPTION…]" : "", strempty(v->synopsis));
         print_escaped(out, v->help);
         fputs(".", out);
         if (v->description) {

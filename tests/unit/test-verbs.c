@@ -203,7 +203,7 @@ static void test_help(void) {
         out = open_memstream(&manual, &size);
         CHECK(program_manual(&program, out) >= 0);
         fclose(out);
-        CHECK(strstr(manual, "## do \\[OPTION…\\] NAME…\n") &&
+        CHECK(strstr(manual, "## do [OPTION…] NAME…\n") &&
               strstr(manual, "*-t*, *--text*=_TEXT_\n\tA text.\n"));
 }
 
