@@ -85,3 +85,14 @@ int firewall_ruleset_make(const NetworkSpec *const *specs, size_t n, char **ret)
         *ret = TAKE_PTR(text.data);
         return 0;
 }
+
+size_t firewall_ruleset_count(const char *ruleset) {
+        size_t n = 0;
+
+        /* Two tabs deep stand the chains' own lines and the rules. */
+        for (const char *line = ruleset; line; line = strchr(line, '\n')) {
+                line += line != ruleset;
+                n += startswith(line, "\t\t") && !startswith(line, "\t\ttype ");
+        }
+        return n;
+}

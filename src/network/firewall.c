@@ -2,24 +2,24 @@
 #include "firewall.h"
 
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
-#include <nftables/libnftables.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "fd-util.h"
+#include "log.h"
 #include "string-util.h"
+#include "strv.h"
+
+#define DOCKER_TABLE "filter"
+#define DOCKER_CHAIN "DOCKER-USER"
 
 void firewall_done(Firewall *firewall) {
-        firewall->netlink = netlink_close(firewall->netlink);
-        free_and_replace(firewall->applied, NULL);
+        netlink_close(firewall->netlink);
+        free(firewall->applied);
+        strv_free(firewall->bridges);
+        *firewall = (Firewall){};
 }
-
-/* ---- looking ---- */
 
 static NetlinkMessage *nftables_message(int command, int flags, int family) {
         struct nfgenmsg header = { .nfgen_family = (uint8_t) family, .version = NFNETLINK_V0 };
@@ -27,6 +27,7 @@ static NetlinkMessage *nftables_message(int command, int flags, int family) {
         return netlink_message_new(NFNL_SUBSYS_NFTABLES << 8 | command, flags, &header, sizeof(header));
 }
 
+/* Every change of any table counts it up. */
 static int take_generation(const struct nlmsghdr *h, void *userdata) {
         struct nlattr *a[NFTA_GEN_MAX + 1];
 
@@ -55,97 +56,91 @@ static int count_rule(const struct nlmsghdr *h, void *userdata) {
         return 0;
 }
 
-static int count_rules(Firewall *firewall, size_t *ret) {
+/* Someone may have flushed or deleted the table: then rules are missing. */
+static bool is_complete(Firewall *firewall, const char *ruleset) {
         _cleanup_message_ NetlinkMessage *m = nftables_message(NFT_MSG_GETRULE, NLM_F_DUMP, NFPROTO_INET);
+        size_t n = 0;
 
-        *ret = 0;
         if (!m || nla_put_string(m, NFTA_RULE_TABLE, FIREWALL_TABLE) < 0)
-                return -ENOMEM;
-        return netlink_call(firewall->netlink, m, count_rule, ret);
+                return false;
+        return netlink_call(firewall->netlink, m, count_rule, &n) >= 0 &&
+               n == firewall_ruleset_count(ruleset);
 }
 
-/* Someone may have flushed all tables or ours. Every change of any table counts the generation up, so an old one means
- * that there is nothing to look at; otherwise the rules are counted. */
-static bool holds(Firewall *firewall, const char *ruleset) {
-        uint32_t generation;
-        size_t n;
+static bool docker_has_chain(Firewall *firewall, int family) {
+        _cleanup_message_ NetlinkMessage *m = nftables_message(NFT_MSG_GETCHAIN, 0, family);
 
-        if (!streq_ptr(firewall->applied, ruleset) || read_generation(firewall, &generation) < 0)
-                return false;
-        if (generation == firewall->generation)
-                return true;
-        if (count_rules(firewall, &n) < 0 || n != firewall->n_rules)
-                return false;
+        return m && nla_put_string(m, NFTA_CHAIN_TABLE, DOCKER_TABLE) >= 0 &&
+               nla_put_string(m, NFTA_CHAIN_NAME, DOCKER_CHAIN) >= 0 &&
+               netlink_call(firewall->netlink, m, NULL, NULL) >= 0;
+}
+
+/* A failure only matters where Docker drops, and is no reason not to start: it is told. */
+static bool accept_beside_docker(Firewall *firewall, const char *bridge) {
+        static const struct {
+                int number;
+                const char *name;
+        } families[] = { { NFPROTO_IPV4, "ip" }, { NFPROTO_IPV6, "ip6" } };
+        bool changed = false;
+
+        for (size_t i = 0; i < ELEMENTSOF(families); i++) {
+                _cleanup_error_ Error error = {};
+
+                if (!docker_has_chain(firewall, families[i].number))
+                        continue;
+                int r = nftables_accept_bridge(families[i].name, DOCKER_TABLE, DOCKER_CHAIN, bridge, &error);
+                if (r < 0)
+                        log_warning("Docker's packet filter may keep %s from forwarding: %s", bridge,
+                                    error_text(&error));
+                changed |= r > 0;
+        }
+        return changed;
+}
+
+static int note_bridge(Firewall *firewall, uint32_t generation, const char *bridge) {
+        if (generation != firewall->generation) {
+                strv_free(firewall->bridges);
+                firewall->bridges = NULL;
+        }
         firewall->generation = generation;
-        return true;
+        return strv_contains(firewall->bridges, bridge) ? 0 : strv_extend(&firewall->bridges, bridge);
 }
 
-/* ---- doing ---- */
+static int look_and_repair(Firewall *firewall, const char *ruleset, const char *bridge, Error *error) {
+        bool as_wanted = streq_ptr(firewall->applied, ruleset);
+        uint32_t generation;
 
-static _noreturn_ void run_transaction(const char *ruleset, int report) {
-        struct nft_ctx *context = nft_ctx_new(NFT_CTX_DEFAULT);
-
-        if (!context)
-                _exit(EXIT_FAILURE);
-        (void) nft_ctx_buffer_error(context);
-        if (nft_run_cmd_from_buffer(context, ruleset) == 0)
-                _exit(EXIT_SUCCESS);
-        const char *text = nft_ctx_get_error_buffer(context);
-        (void) write_full(report, text, strlen(text));
-        _exit(EXIT_FAILURE);
-}
-
-/* What nft said, for a message of one line: it shows the place in the text below the first line. */
-static void describe(int fd, char *buffer, size_t size) {
-        ssize_t n = read_full(fd, buffer, size - 1);
-
-        buffer[MAX(n, 0)] = 0;
-        buffer[strcspn(buffer, "\n")] = 0;
-}
-
-/* In a process of its own: libnftables keeps two megabytes, and is needed once in the life of a host. */
-static int apply(const char *ruleset, Error *error) {
-        _cleanup_close_ int reader = -EBADF, writer = -EBADF;
-        char said[256];
-        int fds[2], status;
-
-        if (pipe2(fds, O_CLOEXEC) < 0)
-                return error_set_errno(error, negative_errno(), "cannot make a pipe");
-        reader = fds[0];
-        writer = fds[1];
-
-        pid_t pid = fork();
-        if (pid < 0)
-                return error_set_errno(error, negative_errno(), "cannot fork to change the packet filter");
-        if (pid == 0)
-                run_transaction(ruleset, writer);
-        writer = safe_close(writer);
-        describe(reader, said, sizeof(said));
-        while (waitpid(pid, &status, 0) < 0)
-                if (errno != EINTR)
-                        return error_set_errno(error, negative_errno(), "cannot wait for the packet filter");
-        if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS)
+        int r = read_generation(firewall, &generation);
+        if (r < 0)
+                return error_set_errno(error, r, "cannot read the packet filter (nftables)");
+        if (as_wanted && generation == firewall->generation && strv_contains(firewall->bridges, bridge))
                 return 0;
-        return error_set(error, ERROR_FAILED, "cannot set up the packet filter (nftables): %s",
-                         isempty(said) ? "the helper ended early" : said);
+
+        bool changed = false;
+        if (!as_wanted || !is_complete(firewall, ruleset)) {
+                r = nftables_run(ruleset, error);
+                if (r >= 0)
+                        r = free_and_strdup(&firewall->applied, ruleset);
+                if (r < 0)
+                        return r;
+                changed = true;
+        }
+        changed |= accept_beside_docker(firewall, bridge);
+        return changed ? 1 : note_bridge(firewall, generation, bridge);
 }
 
-int firewall_ensure(Firewall *firewall, const char *ruleset, Error *error) {
+int firewall_ensure(Firewall *firewall, const char *ruleset, const char *bridge, Error *error) {
         if (!firewall->netlink) {
                 int r = netlink_open(NETLINK_NETFILTER, &firewall->netlink);
                 if (r < 0)
-                        return error_set_errno(error, r, "cannot talk to the packet filter");
+                        return error_set_errno(error, r, "cannot talk to the packet filter (nftables)");
         }
-        if (holds(firewall, ruleset))
-                return 0;
-
-        free_and_replace(firewall->applied, NULL);
-        int r = apply(ruleset, error);
-        if (r < 0)
-                return r;
-        /* Without these the next call merely does it again. */
-        if (read_generation(firewall, &firewall->generation) >= 0 &&
-            count_rules(firewall, &firewall->n_rules) >= 0)
-                firewall->applied = strdup(ruleset);
+        /* What was changed is looked at once more, so that what is noted has been seen. Where others change tables all the
+         * time the next call looks again. */
+        for (unsigned i = 0; i < 2; i++) {
+                int r = look_and_repair(firewall, ruleset, bridge, error);
+                if (r <= 0)
+                        return r;
+        }
         return 0;
 }

@@ -27,7 +27,9 @@ typedef int (*VerbFunction)(Context *context, const NetworkDriver *driver, const
 static int do_setup(Context *context, const NetworkDriver *driver, const HelperRequest *request, int fd,
                     Error *error) {
         int r = driver->setup(&context->kernel, &request->network, error);
-        return r < 0 ? r : firewall_ensure(&context->firewall, request->ruleset, error);
+        return r < 0 ? r
+                     : firewall_ensure(&context->firewall, request->ruleset, request->network.interface,
+                                       error);
 }
 
 static int do_attach(Context *context, const NetworkDriver *driver, const HelperRequest *request, int fd,

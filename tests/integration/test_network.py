@@ -313,6 +313,22 @@ def test_only_our_table(busybox_image, outside):
         run("nft", "delete", "table", "inet", "mine")
 
 
+def test_beside_docker(busybox_image, outside):
+    """Where Docker found forwarding disabled it drops what others forward, but for what DOCKER-USER accepts."""
+    docker = ("table ip filter {\n chain DOCKER-USER {\n counter return\n }\n chain FORWARD {\n"
+              " type filter hook forward priority filter; policy drop;\n jump DOCKER-USER\n }\n}\n")
+    run_berthctl("run", "--rm", busybox_image, "true")
+    run("nft", "-f", "-", input=docker.encode())
+    try:
+        for _ in range(2):
+            run_berthctl("run", "--rm", busybox_image, *ping(OUTSIDE_IPV4))
+            run("systemctl", "restart", "berthd.service")
+        listed = run("nft", "list", "chain", "ip", "filter", "DOCKER-USER").stdout.decode()
+        assert listed.count('iifname "berth0"') == 1 and listed.count('oifname "berth0"') == 1
+    finally:
+        run("nft", "delete", "table", "ip", "filter")
+
+
 def test_orphans_are_removed(busybox_image, name, sleeper):
     """Cables of ours that nobody is at go when berthd starts; what only looks similar stays."""
     sleeper(name)
