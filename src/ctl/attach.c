@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <stdio.h>
 
+#include "client-session.h"
 #include "fd-util.h"
-#include "session.h"
 #include "string-util.h"
 #include "strv.h"
 #include "verbs-ctl.h"

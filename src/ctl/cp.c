@@ -8,7 +8,7 @@
 #include "bus-json.h"
 #include "cp-plan.h"
 #include "fd-util.h"
-#include "job.h"
+#include "job-watch.h"
 #include "local-archive.h"
 #include "path-util.h"
 #include "string-util.h"

@@ -3,11 +3,11 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "client-session.h"
 #include "container-spec.h"
 #include "env-file.h"
 #include "fd-util.h"
 #include "object-bus.h"
-#include "session.h"
 #include "string-util.h"
 #include "strv.h"
 #include "terminal.h"

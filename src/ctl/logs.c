@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "log-stream.h"
+#include "log-print.h"
 #include "parse-util.h"
 #include "string-util.h"
 #include "verbs-ctl.h"

@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "client-session.h"
 #include "create-options.h"
 #include "fd-util.h"
 #include "object-bus.h"
-#include "session.h"
 #include "string-util.h"
 #include "strv.h"
 #include "verbs-ctl.h"

@@ -6,7 +6,7 @@
 #include "cgroup.h"
 #include "container-view.h"
 #include "image-view.h"
-#include "log-stream.h"
+#include "log-print.h"
 #include "string-util.h"
 #include "strv.h"
 #include "table.h"

@@ -7,7 +7,7 @@
 #include "fd-util.h"
 #include "human.h"
 #include "image-view.h"
-#include "job.h"
+#include "job-watch.h"
 #include "reference.h"
 #include "string-util.h"
 #include "strv.h"

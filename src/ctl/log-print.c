@@ -5,7 +5,7 @@
 
 #include "fd-util.h"
 #include "human.h"
-#include "log-stream.h"
+#include "log-print.h"
 #include "pager.h"
 #include "stream.h"
 #include "string-util.h"

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "client-session.h"
 #include "fd-util.h"
 #include "parse-util.h"
-#include "session.h"
 #include "stream-client.h"
 #include "string-util.h"
 #include "terminal.h"

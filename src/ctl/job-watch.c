@@ -7,7 +7,7 @@
 
 #include "bus-json.h"
 #include "fd-util.h"
-#include "job.h"
+#include "job-watch.h"
 #include "string-util.h"
 #include "time-util.h"
 
