@@ -143,7 +143,12 @@ static int remove_entry(int top_fd, int dir_fd, const char *name, dev_t device, 
                 return renameat(dir_fd, name, top_fd, flat) < 0 ? negative_errno() : 1;
         }
 
-        _cleanup_close_ int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        /* A bind mount may be of the same device. */
+        struct open_how how = {
+                .flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
+                .resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV,
+        };
+        _cleanup_close_ int fd = syscall(SYS_openat2, dir_fd, name, &how, sizeof(how));
         if (fd < 0 || fstat(fd, &st) < 0)
                 return negative_errno();
         if (st.st_dev != device)

@@ -13,6 +13,15 @@ int extract_failed(Error *error, int r, const char *path) {
         return error_set_errno(error, r, "can't unpack \"%.200s\"", path);
 }
 
+/* The worker is in another mount namespace than the container, where removing a mount point would not be refused but
+ * take the mount along. */
+static bool is_mount_point(int dir_fd, const char *name) {
+        struct statx sx;
+
+        return statx(dir_fd, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, 0, &sx) >= 0 &&
+               (sx.stx_attributes & STATX_ATTR_MOUNT_ROOT);
+}
+
 int extract_make_room(Extraction *x, int dir_fd, const char *name, bool directory, Error *error) {
         struct stat st;
 
@@ -20,6 +29,9 @@ int extract_make_room(Extraction *x, int dir_fd, const char *name, bool director
                 return errno == ENOENT ? 0 : extract_failed(error, negative_errno(), name);
         if (S_ISDIR(st.st_mode) && directory)
                 return EXTRACT_MERGE;
+        if (!x->options.layer && is_mount_point(dir_fd, name))
+                return error_set(error, ERROR_IN_USE,
+                                 "\"%.200s\" can't be replaced: something is mounted there", name);
         bool whiteout = x->options.layer && overlay_stat_is_whiteout(&st);
         if (x->options.no_overwrite_dir_non_dir && S_ISDIR(st.st_mode) != directory)
                 return error_set(error, ERROR_INVALID, "can't overwrite %s \"%.200s\" with a %s",
