@@ -81,8 +81,9 @@ static void tell_end(Container *c, bool stopped) {
 static bool wants_restart(const Container *c, bool automatic) {
         if (c->context->shutting_down || c->stopped_by_host || c->remove_when_ended)
                 return false;
-        /* A start that a person asked for and that failed is theirs to repeat. */
-        return (c->executed || automatic) && restart_policy_applies(&c->spec.restart, &c->state);
+        /* A start that a person asked for and that failed is theirs to repeat; but one that failed because berthd went
+         * away is not. */
+        return (c->executed || automatic || c->recovered) && restart_policy_applies(&c->spec.restart, &c->state);
 }
 
 void container_ended(Container *c, const ExitRecord *record) {
@@ -105,7 +106,7 @@ void container_ended(Container *c, const ExitRecord *record) {
                 log_info("Container %s did not start: %s", c->spec.name, error_text(&failure));
         container_changed_status(c);
         tell_end(c, stopping);
-        c->executed = false;
+        c->executed = c->recovered = false;
 
         container_wake(c, EDGE_STARTED, failure.kind != ERROR_NONE ? &failure : NULL);
         container_wake(c, EDGE_NEXT_EXIT, NULL);

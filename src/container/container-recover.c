@@ -66,6 +66,7 @@ void container_recover(Container *c) {
 
         /* What berthd knew last: the command has been executed unless it was just starting. */
         c->executed = c->state.status != CONTAINER_STARTING;
+        c->recovered = true;
         if (!streq_ptr(c->state.boot_id, c->context->boot_id)) {
                 c->stopped_by_host = true; /* container_restart_at_boot() decides */
                 container_ended(c, &(ExitRecord){ .exit_code = EXIT_HOST_DOWN,

@@ -83,6 +83,7 @@ struct Container {
         /* From the start to the end of a run */
         ContainerStart *start; /* from the spawn until the command has been executed; then NULL */
         bool executed;         /* the command of this run has been executed */
+        bool recovered;        /* this run was begun by an earlier berthd */
         int shim_fd;           /* control socket */
         sd_event_source *shim_source;
         Child *shim;       /* NULL as well when an earlier berthd has spawned it */

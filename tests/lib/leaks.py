@@ -69,6 +69,8 @@ def processes():
         if not found:
             continue
         pid, name, state, parent = found.groups()
+        if read(f"/proc/{pid}/cmdline").endswith("\0hold\0"):
+            continue            # the one process that berth-shims.service always has
         if name in ("berth-shim", "berth-worker") or (state == "Z" and int(parent) != os.getpid()):
             yield f"process {pid} ({name}{', zombie' if state == 'Z' else ''})"
 

@@ -1,0 +1,297 @@
+"""berthd may end at any moment, and so may a shim; containers do not notice, and nothing is lost or left behind."""
+
+import json
+import os
+import pathlib
+import random
+import signal
+import time
+
+import dbus
+import pytest
+
+from berthbus import STDIN, STDIN_EOF, Berth, busybox, error_of
+from conftest import poll, run
+
+STATE = pathlib.Path("/var/lib/berth/containers")
+
+
+@pytest.fixture
+def berth():
+    connected = Berth()
+    busybox(connected)
+    yield connected
+    connected.bus.close()
+
+
+@pytest.fixture
+def create(berth, name):
+    made = []
+
+    def make(*command, suffix="", **spec):
+        made.append(berth.create(name + suffix, **{"Image": "busybox", "Command": list(command), "NetworkMode": "none",
+                                                   "StopTimeoutUSec": 1000000, **spec}))
+        return made[-1]
+    yield make
+    for container in made:
+        try:
+            container.remove(force=True)
+        except dbus.DBusException as error:
+            assert "Unknown" in error.get_dbus_name()
+
+
+def main_pid():
+    return int(run("systemctl", "show", "-P", "MainPID", "berthd.service").stdout)
+
+
+def restart():
+    run("systemctl", "restart", "berthd.service")
+
+
+def kill():
+    """kill -9, and the next one that systemd starts by itself."""
+    old = main_pid()
+    os.kill(old, signal.SIGKILL)
+    poll(lambda: main_pid() not in (0, old) and run("systemctl", "is-active", "berthd", check=False).stdout == b"active\n")
+
+
+def stop():
+    run("systemctl", "stop", "berthd.service")
+
+
+def start():
+    run("systemctl", "start", "berthd.service")
+
+
+@pytest.fixture(autouse=True)
+def unlimited_starts():
+    run("systemctl", "reset-failed", "berthd.service", check=False)
+
+
+def shim_of(container):
+    leader = container.get("Leader")
+    stat = pathlib.Path(f"/proc/{leader}/stat").read_text()
+    return int(stat.rsplit(")", 1)[1].split()[1])
+
+
+@pytest.mark.parametrize("again", [restart, kill])
+def test_containers_go_on(create, again):
+    container = create("sh", "-c", "while read line; do echo got $line; done; exit 5", OpenStdin=True)
+    stream = container.attach()
+    container.start()
+    before = container.all()
+    identity, executed = container.exec("cat", OpenStdin=True)
+    stream.send(STDIN, b"one\n")
+    again()
+    assert container.all() == before
+    stream.send(STDIN, b"two\n")
+    executed.send(STDIN, b"still there\n")
+    executed.send(STDIN_EOF)
+    output = executed.read_all()
+    assert output.stdout == b"still there\n" and output.exit == 0
+    late = container.attach(Stdout=True)
+    assert container.run("echo", "more").stdout == b"more\n"
+    stream.send(STDIN, b"three\n")
+    stream.send(STDIN_EOF)
+    output = stream.read_all()
+    assert output.stdout == b"got one\ngot two\ngot three\n" and output.exit == 5
+    assert late.read_all().exit == 5
+    assert container.wait() == 5
+
+
+@pytest.mark.parametrize("again", [restart, kill])
+def test_stop_after_a_restart(create, again):
+    container = create("sh", "-c", "trap 'exit 6' TERM; while :; do sleep 0.05; done")
+    container.start()
+    time.sleep(0.2)
+    again()
+    container.stop()
+    assert container.get("ExitCode") == 6
+
+
+def test_ended_meanwhile(create):
+    container = create("sh", "-c", "sleep 0.5; exit 7")
+    removed = create("sh", "-c", "sleep 0.5", suffix="-rm", AutoRemove=True)
+    container.start()
+    removed.start()
+    stop()
+    time.sleep(1.5)
+    start()
+    assert container.status == "exited" and container.get("ExitCode") == 7
+    assert error_of(container.berth.container, removed.path.rsplit("/", 1)[1])[0] == "NoSuchContainer"
+
+
+def test_paused_stays_paused(create):
+    container = create("sleep", "1000")
+    container.start()
+    container.call("Pause")
+    restart()
+    assert container.status == "paused"
+    container.call("Unpause")
+    assert container.run("true").exit == 0
+
+
+def test_restart_policy_goes_on(create):
+    container = create("sh", "-c", "sleep 0.5; exit 1", Restart={"Name": "always"})
+    container.start()
+    stop()
+    time.sleep(1.2)
+    start()
+    poll(lambda: container.get("RestartCount") >= 1)
+    kill()
+    count = container.get("RestartCount")
+    poll(lambda: container.get("RestartCount") > count, 20)
+
+
+def test_shim_killed(create):
+    container = create("sleep", "1000")
+    stream = container.attach()
+    container.start()
+    leader = container.get("Leader")
+    os.kill(shim_of(container), signal.SIGKILL)
+    assert container.wait() == 137
+    assert "shim" in container.get("Error") and container.status == "exited"
+    poll(lambda: not os.path.exists(f"/proc/{leader}"))
+    stream.close()
+    container.start()
+    assert container.status == "running"
+
+
+def test_shim_killed_while_berthd_is_away(create):
+    container = create("sleep", "1000")
+    container.start()
+    leader, shim = container.get("Leader"), shim_of(container)
+    stop()
+    os.kill(shim, signal.SIGKILL)
+    start()
+    assert container.status == "exited" and container.get("ExitCode") == 137 and "shim" in container.get("Error")
+    poll(lambda: not os.path.exists(f"/proc/{leader}"))
+    container.start()
+
+
+def test_killed_in_the_middle_of_starts(create):
+    """At random moments, many times: the state is always one that can be started from."""
+    container = create("sh", "-c", "sleep 1000")
+    for _ in range(12):
+        try:
+            container.berth.bus.call_async("org.berth1", container.path, "org.berth1.Container", "Start", "a{sv}",
+                                           (dbus.Dictionary(signature="sv"),), None, None)
+            container.berth.bus.flush()
+        except dbus.DBusException:
+            pass
+        time.sleep(random.uniform(0, 0.12))
+        kill()
+        poll(lambda: container.status in ("created", "exited", "running"), what=f"a final state, not {container.status}")
+        if container.status == "running":
+            assert container.run("true").exit == 0
+            container.kill()
+            container.wait()
+        run("systemctl", "reset-failed", "berthd.service", check=False)
+    container.start()
+    assert container.run("true").exit == 0
+
+
+def test_killed_in_the_middle_of_creating_and_removing(berth, name):
+    for i in range(8):
+        for call in ("create", "remove"):
+            try:
+                if call == "create":
+                    berth.bus.call_async("org.berth1", "/org/berth1", "org.berth1.Manager", "CreateContainer", "sa{sv}",
+                                         (name, dbus.Dictionary({"Image": "busybox", "Command": dbus.Array(["true"], "s")}, "sv")),
+                                         None, None)
+                else:
+                    berth.bus.call_async("org.berth1", berth.container(name).path, "org.berth1.Container", "Remove", "a{sv}",
+                                         (dbus.Dictionary(signature="sv"),), None, None)
+                berth.bus.flush()
+            except dbus.DBusException:
+                pass
+            time.sleep(random.uniform(0, 0.04))
+            kill()
+            run("systemctl", "reset-failed", "berthd.service", check=False)
+            assert len([entry for entry in berth.list(All=True) if entry[1]["Name"] == name]) <= 1
+    for _, properties in berth.list(All=True, Names=[name]):
+        berth.container(properties["Name"]).remove()
+    poll(lambda: not [entry for entry in os.listdir(STATE) if entry.startswith(".tmp-")], what="swept directories")
+
+
+def test_corrupt_files_are_set_aside(create, name):
+    good = create("true", suffix="-good")
+    bad = create("true", suffix="-bad")
+    odd = create("sh", "-c", "exit 3", suffix="-odd")
+    identity, other = bad.get("Id"), odd.get("Id")
+    stop()
+    (STATE / identity / "spec.json").write_text('{"Id": "tru')
+    (STATE / other / "state.json").write_text("\0\0\0")
+    start()
+    assert good.status == "created"
+    assert error_of(good.berth.container, f"{name}-bad")[0] == "NoSuchContainer"
+    assert (STATE / identity / "spec.json.corrupt").read_text() == '{"Id": "tru'
+    assert odd.status == "created" and (STATE / other / "state.json.corrupt").exists()
+    log = run("journalctl", "--no-pager", "-u", "berthd", "-n", "20").stdout.decode()
+    assert identity in log and "corrupt" in log
+    run("rm", "-r", STATE / identity)
+
+
+def test_a_second_berthd_gives_up(berth):
+    second = run("/usr/lib/berth/berthd", check=False, timeout=20)
+    assert second.returncode != 0 and second.stderr
+    assert berth.get("Version")
+
+
+def test_activated_by_the_bus(berth):
+    stop()
+    assert berth.get("Version")
+
+
+def test_a_stop_that_came_while_berthd_was_away(create, name):
+    container = create("sh", "-c", "trap 'exit 6' TERM; while :; do sleep 0.05; done")
+    container.start()
+    time.sleep(0.2)
+    stop()
+    run("systemctl", "stop", f"berth-{name}.scope")
+    poll(lambda: container.status == "exited")
+    assert container.get("ExitCode") == 6
+
+
+def test_environment_of_a_start_without_shims_unit(create):
+    """Somebody has killed everything of the unit; a start brings it back."""
+    container = create("true")
+    run("systemctl", "kill", "--signal=KILL", "berth-shims.service")
+    time.sleep(0.5)
+    container.start()
+    assert container.wait() == 0
+
+
+@pytest.mark.seconds(300)
+def test_many_containers(berth, name):
+    """500 of them: the API is back within a moment, and listing is quick."""
+    names = [f"{name}-{i}" for i in range(500)]
+    for one in names:
+        berth.create(one, Image="busybox", Command=["true"], NetworkMode="none")
+    stop()
+    started = time.monotonic()
+    start()
+    berth.get("Version")
+    back = time.monotonic() - started
+    started = time.monotonic()
+    listed = berth.list(All=True, Names=[name])
+    listing = time.monotonic() - started
+    print(json.dumps({"back": back, "list": listing}))
+    assert len(listed) == 500 and back < 2 and listing < 2
+    for one in names:
+        berth.container(one).remove()
+
+
+# --- reboots, on hosts of their own --------------------------------------------------------------------------
+
+SCRIPT = pathlib.Path(__file__).resolve().parent.parent / "lib/reboot_containers.py"
+
+
+@pytest.mark.outside
+@pytest.mark.seconds(240)
+@pytest.mark.parametrize("way", ["reboot", "power_cycle"])
+def test_reboot(new_host, way):
+    host = new_host()
+    host.run("python3", SCRIPT, "before", timeout=100)
+    getattr(host, way)()
+    host.run("python3", SCRIPT, f"after-{way}", timeout=100)
