@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -156,6 +157,24 @@ static int add_default_route(Batch *batch, unsigned index, const char *name, con
         if (r >= 0)
                 request_end(batch, start);
         return r;
+}
+
+/* Addresses and routes come from berthd alone. */
+int interfaces_ignore_routers(int conf_fd, const LaunchInterface *interfaces, size_t n, Error *error) {
+        static const char *const switches[] = { "accept_ra", "autoconf" };
+
+        for (size_t i = 0; i < n; i++)
+                for (size_t k = 0; k < ELEMENTSOF(switches); k++) {
+                        _cleanup_free_ char *path = string_join(interfaces[i].name, "/", switches[k]);
+                        if (!path)
+                                return -ENOMEM;
+                        _cleanup_close_ int fd = openat(conf_fd, path, O_WRONLY | O_CLOEXEC);
+                        int r = fd < 0 ? negative_errno() : write_full(fd, "0", 1);
+                        if (r < 0)
+                                return error_set_errno(error, r, "cannot switch off %s of the interface %s",
+                                                       switches[k], interfaces[i].name);
+                }
+        return 0;
 }
 
 /* Several interfaces may have a gateway: the first one of each family becomes the default route. */

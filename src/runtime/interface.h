@@ -10,5 +10,8 @@
 
 #include "launch-spec.h"
 
+/* A neighbour on the same bridge that announces itself as an IPv6 router is not believed. conf_fd: /proc/sys/net/ipv6/conf
+ * of the container's network namespace, writable. */
+int interfaces_ignore_routers(int conf_fd, const LaunchInterface *interfaces, size_t n, Error *error);
 /* ERROR_START_FAILED names interface and address. */
 int interfaces_configure(const LaunchInterface *interfaces, size_t n, Error *error);

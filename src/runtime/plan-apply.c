@@ -65,6 +65,9 @@ static int apply_file_system(PlanContext *context, const Op *op, Error *error) {
 
         if (fd < 0)
                 return error_prefix(error, fd, "cannot mount %s on %s", op->source, op->target);
+        /* Interfaces appear when /proc/sys can't be written to any more. A kernel without IPv6 has nothing to open. */
+        if (streq(op->source, "proc") && context->ipv6_conf < 0)
+                context->ipv6_conf = openat(fd, "sys/net/ipv6/conf", O_PATH | O_DIRECTORY | O_CLOEXEC);
         return mount_attach(fd, context->root, op->target, TARGET_DIRECTORY, error);
 }
 
@@ -232,6 +235,12 @@ static int apply_cgroup(PlanContext *context, const Op *op, Error *error) {
 static int apply_network(PlanContext *context, const Op *op, Error *error) {
         const List *interfaces = &context->spec->interfaces;
 
+        if (context->ipv6_conf >= 0) {
+                int r = interfaces_ignore_routers(context->ipv6_conf, interfaces->items, interfaces->n,
+                                                  error);
+                if (r < 0)
+                        return r;
+        }
         return interfaces_configure(interfaces->items, interfaces->n, error);
 }
 
@@ -272,4 +281,5 @@ void plan_context_done(PlanContext *context) {
         context->root = safe_close(context->root);
         context->terminal = safe_close(context->terminal);
         context->empty = safe_close(context->empty);
+        context->ipv6_conf = safe_close(context->ipv6_conf);
 }

@@ -8,13 +8,18 @@
 
 typedef struct PlanContext {
         const LaunchSpec *spec;
-        int channel;  /* the child-message.h socket to the shim (borrowed) */
-        int root;     /* the new root, O_PATH; closed by plan_context_done() */
-        int terminal; /* the slave of the container's terminal, or -EBADF; owned */
-        int empty;    /* a read-only tmpfs, the cover of masked directories; owned */
+        int channel;   /* the child-message.h socket to the shim (borrowed) */
+        int root;      /* the new root, O_PATH; closed by plan_context_done() */
+        int terminal;  /* the slave of the container's terminal, or -EBADF; owned */
+        int empty;     /* a read-only tmpfs, the cover of masked directories; owned */
+        int ipv6_conf; /* /proc/sys/net/ipv6/conf from before /proc/sys became read-only, or -EBADF; owned */
 } PlanContext;
-#define PLAN_CONTEXT_INIT \
-        ((PlanContext){ .channel = -EBADF, .root = -EBADF, .terminal = -EBADF, .empty = -EBADF })
+#define PLAN_CONTEXT_INIT                   \
+        ((PlanContext){ .channel = -EBADF,  \
+                        .root = -EBADF,     \
+                        .terminal = -EBADF, \
+                        .empty = -EBADF,    \
+                        .ipv6_conf = -EBADF })
 
 /* Does all operations in order. The error says which one failed, on what. */
 int plan_apply(const Plan *plan, PlanContext *context, Error *error);

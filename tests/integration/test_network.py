@@ -125,6 +125,10 @@ def test_default_network(busybox_image, name, sleeper):
     routes = run_berthctl("exec", name, "ip", "route").stdout.decode()
     assert f"default via {next(subnets[0].hosts())}" in routes
 
+    for switch in ("accept_ra", "autoconf"):    # no neighbour can make itself the router
+        assert run_berthctl("exec", name, "cat", f"/proc/sys/net/ipv6/conf/eth0/{switch}").stdout == b"0\n"
+        assert open(f"/proc/sys/net/ipv6/conf/berth0/{switch}", encoding="ascii").read() == "0\n"
+
     bridge = link("berth0")
     assert "UP" in bridge["flags"] and bridge["linkinfo"]["info_kind"] == "bridge"
     ends = host_interfaces()
