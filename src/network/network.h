@@ -58,8 +58,9 @@ int networks_reserve(Networks *networks, const ContainerSpec *spec, List *ret_en
 typedef void (*NetworksAttached)(int r, const Error *error, void *userdata);
 
 /* Creates the links of the endpoints, with the inner ends in the network namespace of the process `leader`, under the
- * names of the LaunchInterfaces. The inner end is still down and without addresses: that is init's to do. Returns 1 when `callback` will be
- * called from the event loop, exactly once unless networks_release comes first; 0 when there is nothing to do. */
+ * names of the LaunchInterfaces. The inner end is still down and without addresses: that is init's to do. Returns 1
+ * when `callback` will be called from the event loop, exactly once unless networks_release comes first; 0 when there is
+ * nothing to do. */
 int networks_attach(Networks *networks, const char *container_id, const List *endpoints, pid_t leader,
                     NetworksAttached callback, void *userdata, Error *error);
 

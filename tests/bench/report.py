@@ -79,9 +79,11 @@ def table(summary, failures):
         if entry:
             rows.append((title, *(cell(entry.get(peer), unit) for peer in PEERS)))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join([row[0].ljust(widths[0]), *(text.rjust(width) for text, width in zip(row[1:], widths[1:]))]).rstrip()
-             for row in rows]
-    lines += ["", "Medians. N×: how many times berth's figure the peer's is; ✓ and ✗: against the target, where there is one:"]
+    lines = []
+    for row in rows:
+        cells = (text.rjust(width) for text, width in zip(row[1:], widths[1:]))
+        lines.append("  ".join([row[0].ljust(widths[0]), *cells]).rstrip())
+    lines += ["", "Medians. N×: the peer's figure in terms of berth's; ✓ and ✗: against the target, where there is one:"]
     for (case, metric), (title, unit, targets, at_most) in METRICS.items():
         for peer, entry in summary.get(case, {}).get(metric, {}).items():
             if entry.get("reached") is False:

@@ -415,8 +415,8 @@ def test_hosts_and_hostname(busybox_image, name, sleeper):
 def test_resolv_conf(busybox_image):
     with host_file("/etc/resolv.conf", "nameserver 127.0.0.1\nnameserver 192.0.2.53\nsearch example.org\noptions ndots:2\n"):
         assert cat(busybox_image, "/etc/resolv.conf") == "nameserver 192.0.2.53\nsearch example.org\noptions ndots:2\n"
-        assert cat(busybox_image, "/etc/resolv.conf", "--dns", "192.0.2.9", "--dns-search", "a.test", "--dns-option", "edns0") == \
-            "nameserver 192.0.2.9\nsearch a.test\noptions edns0\n"
+        options = ("--dns", "192.0.2.9", "--dns-search", "a.test", "--dns-option", "edns0")
+        assert cat(busybox_image, "/etc/resolv.conf", *options) == "nameserver 192.0.2.9\nsearch a.test\noptions edns0\n"
         assert "nameserver 127.0.0.1\n" in cat(busybox_image, "/etc/resolv.conf", "--network", "host")
     with host_file("/etc/resolv.conf", "nameserver 127.0.0.1\n"):
         assert "nameserver 8.8.8.8\n" in cat(busybox_image, "/etc/resolv.conf")
