@@ -83,7 +83,8 @@ static bool wants_restart(const Container *c, bool automatic) {
                 return false;
         /* A start that a person asked for and that failed is theirs to repeat; but one that failed because berthd went
          * away is not. */
-        return (c->executed || automatic || c->recovered) && restart_policy_applies(&c->spec.restart, &c->state);
+        return (c->executed || automatic || c->recovered) &&
+               restart_policy_applies(&c->spec.restart, &c->state);
 }
 
 void container_ended(Container *c, const ExitRecord *record) {

@@ -57,6 +57,7 @@ int container_name_make_random(char **ret) {
         return *ret ? 0 : -ENOMEM;
 }
 
-char *container_unit_name(const char *name) {
-        return string_join("berth-", name, ".scope");
+char *container_unit_name(const char *name, const char *id, bool distinct) {
+        return distinct ? format_string("berth-%s-%.*s.scope", name, CONTAINER_ID_SHORT, id)
+                        : string_join("berth-", name, ".scope");
 }

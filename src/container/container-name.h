@@ -7,5 +7,5 @@
 int container_id_make(char **ret);
 /* "brave_otter", out of about 10,000. */
 int container_name_make_random(char **ret);
-/* "berth-web.scope". */
-char *container_unit_name(const char *name);
+/* "berth-web.scope"; distinct: "berth-web-0123456789ab.scope", for when another one has that. */
+char *container_unit_name(const char *name, const char *id, bool distinct);

@@ -6,8 +6,9 @@
 #include "log.h"
 #include "string-util.h"
 
-/* Moves the directory out of sight; from then on the container does not exist, whatever becomes of the files. */
-static int hide_directory(Container *c, Error *error) {
+/* Moves the directory out of sight; from then on the container does not exist, whatever becomes of the files.
+ * *ret: the new name. */
+static int hide_directory(Container *c, char **ret, Error *error) {
         _cleanup_free_ char *temporary = string_join(".tmp-", c->spec.id);
 
         if (!temporary)
@@ -15,16 +16,17 @@ static int hide_directory(Container *c, Error *error) {
         if (renameat(c->context->containers_fd, c->spec.id, c->context->containers_fd, temporary) < 0 &&
             errno != ENOENT)
                 return error_set_errno(error, -errno, "cannot remove container \"%s\"", c->spec.name);
-        c->context->remove_tree(c->context->owner, temporary);
+        *ret = TAKE_PTR(temporary);
         return 0;
 }
 
 void container_remove_now(Container *c) {
+        _cleanup_free_ char *hidden = NULL;
         _cleanup_error_ Error error = {};
 
         c->restart_timer = sd_event_source_disable_unref(c->restart_timer);
         c->state.status = CONTAINER_REMOVING;
-        if (hide_directory(c, &error) < 0) {
+        if (hide_directory(c, &hidden, &error) < 0) {
                 log_error("%s", error_text(&error));
                 c->state.status = CONTAINER_EXITED;
                 c->remove_when_ended = false;
@@ -37,7 +39,9 @@ void container_remove_now(Container *c) {
         container_wake(c, EDGE_STOPPED, NULL);
         container_wake(c, EDGE_NEXT_EXIT, NULL);
         container_wake(c, EDGE_REMOVED, NULL);
-        c->context->removed(c);
+        ContainerContext *context = c->context;
+        context->removed(c);
+        context->remove_tree(context->owner, hidden); /* nobody waits for that */
 }
 
 static int check_free(const Container *c, bool force, Error *error) {

@@ -37,7 +37,7 @@ static const Field start_options_fields[] = {
 };
 const ObjectType start_options_type = { "start options", sizeof(StartOptions), start_options_fields };
 
-static int start_spawn(Container *c, Error *error);
+static int start_spawn(Container *c, int cgroup, Error *error);
 
 ContainerStart *container_start_free(ContainerStart *start) {
         if (!start)
@@ -143,9 +143,12 @@ static void on_shims_ready(const Error *why, void *userdata) {
         _cleanup_error_ Error error = {};
 
         c->start->shims = NULL;
+        _cleanup_close_ int cgroup = why ? -EBADF : shims_open_cgroup(c->context->shims);
         if (why)
                 error_set(&error, ERROR_START_FAILED, "%s", error_text(why));
-        if (why || start_spawn(c, &error) < 0)
+        else if (cgroup < 0)
+                error_set_errno(&error, cgroup, "the cgroup of %s is missing", SHIMS_UNIT);
+        if (cgroup < 0 || start_spawn(c, cgroup, &error) < 0)
                 container_start_abort(c, &error);
 }
 
@@ -164,12 +167,9 @@ static void on_shim_ended(int code, void *userdata) {
         container_shim_lost(c, why);
 }
 
-static int start_spawn(Container *c, Error *error) {
+static int start_spawn(Container *c, int cgroup, Error *error) {
         int sockets[2];
 
-        _cleanup_close_ int cgroup = shims_open_cgroup(c->context->shims);
-        if (cgroup < 0)
-                return error_set_errno(error, cgroup, "the cgroup of %s is missing", SHIMS_UNIT);
         int r = socket_pair(SOCK_SEQPACKET, 0, sockets);
         if (r < 0)
                 return error_set_errno(error, r, "cannot make a socket for the shim");
@@ -203,14 +203,24 @@ static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata) {
         return 0;
 }
 
+/* The unit keeps the name that the container has now, until the next start. */
+static int choose_unit(Container *c) {
+        _cleanup_free_ char *unit = container_unit_name(c->spec.name, c->spec.id, false);
+
+        free_and_replace(c->state.unit, NULL); /* of the last run: not in its own way */
+        if (unit && c->context->unit_is_taken(c->context->owner, unit)) {
+                char *distinct = container_unit_name(c->spec.name, c->spec.id, true);
+                free_and_replace(unit, distinct);
+        }
+        free_and_replace(c->state.unit, TAKE_PTR(unit));
+        return c->state.unit ? 0 : -ENOMEM;
+}
+
 static int start_begin(Container *c, Error *error) {
-        /* The unit keeps the name that the container has now, until the next start. */
-        _cleanup_free_ char *unit = container_unit_name(c->spec.name);
         int r;
 
-        if (!unit || free_and_strdup(&c->state.boot_id, c->context->boot_id) < 0)
+        if (choose_unit(c) < 0 || free_and_strdup(&c->state.boot_id, c->context->boot_id) < 0)
                 return error_set_errno(error, -ENOMEM, "cannot start");
-        free_and_replace(c->state.unit, TAKE_PTR(unit));
         if ((r = start_prepare(c, error)) < 0)
                 return r;
         if ((r = container_save_state(c)) < 0)
@@ -222,7 +232,7 @@ static int start_begin(Container *c, Error *error) {
 
         _cleanup_close_ int cgroup = shims_open_cgroup(c->context->shims);
         if (cgroup >= 0)
-                return start_spawn(c, error);
+                return start_spawn(c, cgroup, error);
         r = shims_wait(c->context->shims, on_shims_ready, c, &c->start->shims);
         return r < 0 ? error_set_errno(error, r, "cannot start %s", SHIMS_UNIT) : 0;
 }

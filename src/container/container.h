@@ -53,6 +53,8 @@ typedef struct ContainerContext {
         void (*event_happened)(Container *container, const char *action, char *const *attributes);
         /* All is deleted: forget it and call container_free(). */
         void (*removed)(Container *container);
+        /* A running container, renamed since its start, has this unit. */
+        bool (*unit_is_taken)(void *owner, const char *unit);
         /* Deletes STATE_DIRECTORY/containers/NAME, which may be large. */
         void (*remove_tree)(void *owner, const char *name);
 } ContainerContext;

@@ -57,6 +57,16 @@ static void on_removed(Container *c) {
         container_free(c);
 }
 
+static bool on_unit_is_taken(void *owner, const char *unit) {
+        Manager *m = owner;
+        Container *c, *next;
+
+        HASH_ITER(by_id, m->containers_by_id, c, next)
+                if (container_is_active(c) && streq_ptr(c->state.unit, unit))
+                        return true;
+        return false;
+}
+
 static void on_remove_tree(void *owner, const char *name) {
         manager_remove_tree(owner, name);
 }
@@ -100,6 +110,7 @@ int manager_new(sd_event *event, sd_bus *bus, const ManagerHooks *hooks, void *u
                         .changed = on_changed,
                         .event_happened = manager_tell_container,
                         .removed = on_removed,
+                        .unit_is_taken = on_unit_is_taken,
                         .remove_tree = on_remove_tree,
                 },
         };
@@ -206,6 +217,25 @@ static int load_containers(Manager *m, Error *error) {
                    : error_set_errno(error, negative_errno(), "cannot read %s/containers", STATE_DIRECTORY);
 }
 
+/* Run directories that no container has. One whose shim lives stays: its container runs, but its definition is gone. */
+static void sweep_run_directories(Manager *m) {
+        _cleanup_closedir_ DIR *dir = opendir_at(m->context.run_fd, ".");
+        struct dirent *entry;
+        Container *c;
+
+        while (dir && (entry = readdir_no_dot(dir))) {
+                _cleanup_free_ char *socket = string_join(entry->d_name, "/shim.sock");
+                HASH_FIND(by_id, m->containers_by_id, entry->d_name, strlen(entry->d_name), c);
+                if (c || !socket)
+                        continue;
+                if (faccessat(m->context.run_fd, socket, F_OK, AT_SYMLINK_NOFOLLOW) >= 0)
+                        log_warning("A container %s may be running, but has no definition.", entry->d_name);
+                else if (remove_tree_at(m->context.run_fd, entry->d_name) < 0)
+                        log_warning("Failed to remove the left run directory of container %s.",
+                                    entry->d_name);
+        }
+}
+
 static void adopt_addresses(Manager *m) {
         _cleanup_error_ Error restoring = {};
         Container *c, *next;
@@ -235,6 +265,7 @@ int manager_load(Manager *m, Error *error) {
         HASH_ITER(by_id, m->containers_by_id, c, next)
                 if (container_update_effective(c) < 0)
                         return error_set_errno(error, -ENOMEM, "cannot load the containers");
+        sweep_run_directories(m);
         adopt_addresses(m);
         HASH_ITER(by_id, m->containers_by_id, c, next)
                 container_recover(c);
