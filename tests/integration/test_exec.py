@@ -43,7 +43,7 @@ def test_in_the_scope(execute, container):
     try:
         poll(lambda: b"sleep 999" in run("systemctl", "status", f"berth-{container}.scope", check=False).stdout, 10, "the process")
     finally:
-        execute("pkill", "-f", "sleep 999")
+        execute("killall", "sleep", check=False)
         process.wait(10)
 
 
