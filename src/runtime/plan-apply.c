@@ -144,15 +144,19 @@ static int open_existing(PlanContext *context, const Op *op, struct stat *ret, E
         return TAKE_FD(fd);
 }
 
-/* A clone of the one empty tmpfs that all masked directories share. */
+/* All masked directories share one empty tmpfs: the first gets the mount itself, the others clones of that. (Before Linux
+ * 6.15 a mount can only be cloned where it is attached.) */
 static int open_empty(PlanContext *context, Error *error) {
-        if (context->empty < 0)
+        bool first = context->empty < 0;
+
+        if (first)
                 context->empty = file_system_make(
                         "tmpfs", "mode=755,size=4k",
                         MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, error);
         if (context->empty < 0)
                 return context->empty;
-        int fd = open_tree(context->empty, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+        int fd = first ? fcntl(context->empty, F_DUPFD_CLOEXEC, 3)
+                       : open_tree(context->empty, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
         return fd < 0 ? error_set_errno(error, negative_errno(), "cannot clone a tmpfs") : fd;
 }
 
