@@ -89,8 +89,10 @@ static int environment_to_json(Change *change, Error *error) {
         json_t *array = json_array();
 
         STRV_FOREACH(s, change->environment)
-                if (json_array_append_new(array, json_string(*s)) < 0)
+                if (json_array_append_new(array, json_string(*s)) < 0) {
+                        json_decref(array);
                         return stored(-ENOMEM, error);
+                }
         return stored(json_object_set_new(change->config, "Env", array), error);
 }
 
@@ -323,6 +325,9 @@ static const struct {
 static int apply_one(Change *change, const char *line, Error *error) {
         _cleanup_error_ Error why = {};
 
+        if (!utf8_is_valid(line, strlen(line)))
+                return error_set(error, ERROR_INVALID,
+                                 "an instruction to change an image is not valid UTF-8");
         line += strspn(line, " \t");
         size_t n = strcspn(line, " \t");
         const char *text = line + n + strspn(line + n, " \t");

@@ -31,7 +31,7 @@ const TarLimits tar_limits_default = {
         .path = 4095,
         .depth = 1024,
         .entries = 10 * 1000 * 1000,
-        .xattrs = MIB,
+        .xattrs = 256 * KIB,
         .content = 8 * 1024 * GIB,
 };
 

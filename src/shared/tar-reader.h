@@ -16,7 +16,7 @@ typedef struct TarLimits {
         size_t xattrs;    /* bytes of names and values of one entry's extended attributes */
         uint64_t content; /* bytes of all files together, holes included */
 } TarLimits;
-/* 4095 bytes (PATH_MAX), 1024 components, 10 million entries, 1 MiB, 8 TiB. */
+/* 4095 bytes (PATH_MAX), 1024 components, 10 million entries, 256 KiB (libarchive's own limit is 1 MiB), 8 TiB. */
 extern const TarLimits tar_limits_default;
 
 typedef enum TarType {

@@ -111,6 +111,7 @@ static int set_capabilities(WorkerNeeds needs) {
         struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
         struct __user_cap_data_struct data[2];
         uint64_t kept = 0;
+        int r;
 
         for (size_t i = 0; i < ELEMENTSOF(kept_capabilities); i++)
                 if (needs & kept_capabilities[i].needs)
@@ -119,8 +120,8 @@ static int set_capabilities(WorkerNeeds needs) {
                 return negative_errno();
         /* Ours may be fewer than root's usual ones. */
         kept &= data[0].permitted | (uint64_t) data[1].permitted << 32;
-        for (unsigned c = 0; prctl(PR_CAPBSET_READ, c) >= 0; c++)
-                if (!(kept & UINT64_C(1) << c) && prctl(PR_CAPBSET_DROP, c) < 0 && errno != EPERM)
+        for (unsigned c = 0; (r = prctl(PR_CAPBSET_READ, c)) >= 0; c++)
+                if (r > 0 && !(kept & UINT64_C(1) << c) && prctl(PR_CAPBSET_DROP, c) < 0 && errno != EPERM)
                         return negative_errno();
         for (size_t i = 0; i < 2; i++) {
                 data[i].effective = data[i].permitted = kept >> (32 * i);
