@@ -47,7 +47,7 @@ static int run_process(NftablesWork work, const void *userdata, Error *error) {
                 return error_set_errno(error, negative_errno(), "cannot fork to change the packet filter");
         if (pid == 0)
                 run_child(work, writer, userdata);
-        writer = safe_close(writer);
+        safe_close(TAKE_FD(writer));
         describe(reader, said, sizeof(said));
         while (waitpid(pid, &status, 0) < 0)
                 if (errno != EINTR)
