@@ -52,6 +52,15 @@ char *format_ago(uint64_t usec, uint64_t now, char buffer[static HUMAN_MAX]) {
         return buffer;
 }
 
+char *format_size_part(uint64_t part, uint64_t whole, char buffer[static HUMAN_MAX]) {
+        double v;
+        const char *unit = scale_size(whole, &v);
+
+        snprintf(buffer, HUMAN_MAX, *unit ? "%.1f/%.1f %siB" : "%.0f/%.0f %sB",
+                 whole > 0 ? v * ((double) part / (double) whole) : 0, v, unit);
+        return buffer;
+}
+
 static struct tm local_time(uint64_t usec) {
         time_t seconds = usec / USEC_PER_SEC;
         struct tm tm = {};

@@ -11,6 +11,8 @@
 char *format_size_short(uint64_t bytes, char buffer[static HUMAN_MAX]);
 /* "640 B", "3.4 KiB", "48.5 MiB": for sentences. */
 char *format_size(uint64_t bytes, char buffer[static HUMAN_MAX]);
+/* "12.1/30.4 MiB": both in the unit of the whole. */
+char *format_size_part(uint64_t part, uint64_t whole, char buffer[static HUMAN_MAX]);
 /* "4s ago", "2d ago", "never": one unit. */
 char *format_ago(uint64_t usec, uint64_t now, char buffer[static HUMAN_MAX]);
 /* "Tue 2026-11-24 10:02:11 UTC", local. */

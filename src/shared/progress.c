@@ -103,20 +103,15 @@ static int append_bar(StringBuffer *line, const ProgressItem *item, size_t width
 }
 
 /* "12.1/30.4 MiB", or "48.5 MiB" when all of it is here. */
-static void format_amount(const ProgressItem *item, char buffer[static 2 * HUMAN_MAX]) {
-        char current[HUMAN_MAX], total[HUMAN_MAX];
+static void format_amount(const ProgressItem *item, char buffer[static HUMAN_MAX]) {
+        uint64_t bytes = MAX(item->current, item->total);
 
-        if (item->total == 0 || item->current >= item->total) {
-                uint64_t bytes = MAX(item->current, item->total);
-                snprintf(buffer, 2 * HUMAN_MAX, "%s", bytes > 0 ? format_size(bytes, total) : "");
-                return;
-        }
-        (void) format_size(item->current, current);
-        (void) format_size(item->total, total);
-        const char *unit = strchr(current, ' '), *unit_of_total = strchr(total, ' ');
-        if (unit && unit_of_total && streq(unit, unit_of_total))
-                current[unit - current] = 0;
-        snprintf(buffer, 2 * HUMAN_MAX, "%s/%s", current, total);
+        if (item->current < item->total)
+                (void) format_size_part(item->current, item->total, buffer);
+        else if (bytes > 0)
+                (void) format_size(bytes, buffer);
+        else
+                buffer[0] = 0;
 }
 
 /* What stands behind the amount: rate and time left while bytes move, else the status. */
@@ -134,7 +129,7 @@ static void format_state(const ProgressItem *item, char buffer[static 2 * HUMAN_
 
 char *progress_format_line(const ProgressItem *item, size_t width) {
         _cleanup_(string_buffer_done) StringBuffer line = {};
-        char amount[2 * HUMAN_MAX], state[2 * HUMAN_MAX];
+        char amount[HUMAN_MAX], state[2 * HUMAN_MAX];
         _cleanup_free_ char *id = short_id(item->id);
 
         if (!id)

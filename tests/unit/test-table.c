@@ -87,6 +87,8 @@ static void test_human(void) {
         CHECK_STRING(format_size_short(1024 * KIB - 1, b), "1.0M");
         CHECK_STRING(format_size(50855936, b), "48.5 MiB");
         CHECK_STRING(format_size(640, b), "640 B");
+        CHECK_STRING(format_size_part(512 * KIB, 6 * MIB, b), "0.5/6.0 MiB");
+        CHECK_STRING(format_size_part(5, 640, b), "5/640 B");
         CHECK_STRING(format_ago(10, 10 + 2 * USEC_PER_DAY + USEC_PER_HOUR, b), "2d ago");
         CHECK_STRING(format_ago(0, 10, b), "never");
         CHECK_STRING(format_cpu_time(11 * USEC_PER_MSEC, b), "11ms");
