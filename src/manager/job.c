@@ -30,15 +30,9 @@ static void release_input(Job *job) {
 }
 
 static void release_container(Job *job) {
-        Container *c = job->container;
-
+        if (job->container)
+                job->container->users--;
         job->container = NULL;
-        if (!c)
-                return;
-        c->users--;
-        if (job->thaw && c->state.status == CONTAINER_PAUSED &&
-            container_pause(c, false, NULL, NULL, NULL) < 0)
-                log_warning("Failed to unpause container %s after a job.", c->spec.name);
 }
 
 Job *job_free(Job *job) {
@@ -47,8 +41,7 @@ Job *job_free(Job *job) {
         TAILQ_REMOVE(&job->manager->jobs, job, list);
         job->manager->n_jobs--;
         worker_abandon(job->worker);
-        if (job->container)
-                job->container->users--;
+        release_container(job);
         for (JobWaiter *w; (w = TAILQ_FIRST(&job->waiters));) {
                 TAILQ_REMOVE(&job->waiters, w, list);
                 free(w);
@@ -151,16 +144,13 @@ static int on_linger(sd_event_source *source, uint64_t usec, void *userdata) {
         return 0;
 }
 
-static void job_finish(Job *job, const Error *error) {
+static void job_complete(Job *job) {
         Manager *m = job->manager;
 
-        if (error && job->error.kind == ERROR_NONE)
-                error_set(&job->error, error->kind, "%s", error_text(error));
         job->state = job->error.kind != ERROR_NONE ? JOB_FAILED : JOB_DONE;
         if (job->started)
                 m->n_jobs_running--;
         job->started = false;
-        job->worker = NULL;
         release_container(job);
         release_input(job);
         job->track = sd_bus_track_unref(job->track);
@@ -174,6 +164,26 @@ static void job_finish(Job *job, const Error *error) {
                                        on_linger, job) < 0)
                 log_oom();
         manager_continue_pruning(m);
+}
+
+static void on_thawed(Container *c, const Error *error, void *userdata) {
+        if (error)
+                log_warning("Failed to unpause container %s after a job: %s", c->spec.name,
+                            error_text(error));
+        job_complete(userdata);
+}
+
+/* Who waits finds the container running again. */
+static void job_finish(Job *job, const Error *error) {
+        Container *c = job->container;
+
+        job->worker = NULL;
+        if (error && job->error.kind == ERROR_NONE)
+                error_set(&job->error, error->kind, "%s", error_text(error));
+        if (c && job->thaw && c->state.status == CONTAINER_PAUSED &&
+            container_pause(c, false, on_thawed, job, NULL) >= 0)
+                return;
+        job_complete(job);
 }
 
 int job_wait(Job *job, JobDone done, void *userdata) {
@@ -194,12 +204,13 @@ void job_cancel(Job *job) {
 
         if (job->state != JOB_RUNNING)
                 return;
-        if (job->worker) {
-                worker_cancel(job->worker); /* its end follows */
-                return;
-        }
         error_set(&error, ERROR_CANCELLED, "cancelled");
-        job_finish(job, &error);
+        if (job->worker)
+                worker_cancel(job->worker); /* its end follows */
+        else if (!job->started)
+                job_finish(job, &error);
+        else /* its container is being paused or unpaused: that ends first */
+                error_move(&job->error, &error);
 }
 
 void manager_detach_jobs(Manager *m, Container *c) {
@@ -310,12 +321,12 @@ static void on_paused(Container *c, const Error *error, void *userdata) {
 
         if (job->state != JOB_RUNNING)
                 return;
-        if (error) {
+        if (error)
                 job->thaw = false;
+        if (error || job->error.kind != ERROR_NONE)
                 job_finish(job, error);
-                return;
-        }
-        start_worker(job);
+        else
+                start_worker(job);
 }
 
 static void job_begin(Job *job) {

@@ -472,3 +472,120 @@ def test_no_zombies_and_no_descriptors(berth, create):
         container.start()
         container.wait()
     poll(lambda: descriptors() <= before, what="closed descriptors")
+
+
+# --- a container's files --------------------------------------------------------------------------------------
+
+
+def pipe():
+    """(to give away, to read from)"""
+    reader, writer = os.pipe()
+    return writer, os.fdopen(reader, "rb")
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_archives(berth, create, tmp_path, running):
+    container = create("sh", "-c", "echo inside > /file; ln -s file /link; rm /etc/passwd; sleep 1000")
+    container.start()
+    poll(lambda: not container.run("test", "-e", "/etc/passwd").exit == 0)
+    if not running:
+        container.kill()
+        container.wait()
+    assert error_of(container.call, "StatPath", "/not/there")[0] == "NoSuchFile"
+    stat = plain(container.call("StatPath", "/link"))
+    assert stat["Name"] == "link" and stat["LinkTarget"] == "/file"
+
+    tar, path = container.call("GetArchive", "/file", options({}))
+    (tmp_path / "out.tar").write_bytes(os.fdopen(tar.take(), "rb").read())
+    result = Job(berth, str(path)).wait()
+    assert result["Name"] == "file" and result["Size"] == 7
+    assert run("tar", "-xOf", tmp_path / "out.tar", "file").stdout == b"inside\n"
+
+    (tmp_path / "new").write_text("new\n")
+    run("tar", "-cf", tmp_path / "in.tar", "-C", tmp_path, "new")
+    with open(tmp_path / "in.tar", "rb") as archive:
+        Job(berth, str(container.call("PutArchive", "/tmp", dbus.types.UnixFd(archive), options({})))).wait()
+    assert plain(container.call("StatPath", "/tmp/new"))["Size"] == 4
+
+    changes = os.fdopen(container.call("Changes").take(), "rb").read().split(b"\0")
+    assert {b"A /file", b"A /link", b"A /tmp/new", b"D /etc/passwd"} <= set(changes)
+
+    writer, reader = pipe()
+    job = Job(berth, str(container.call("Export", dbus.types.UnixFd(writer))))
+    os.close(writer)
+    (tmp_path / "export.tar").write_bytes(reader.read())
+    assert job.wait()["Size"] > 0
+    names = run("tar", "-tf", tmp_path / "export.tar").stdout.decode().split("\n")
+    assert {"file", "link", "tmp/new"} <= {name.removeprefix("./") for name in names}
+    assert "etc/passwd" not in {name.removeprefix("./") for name in names}
+
+
+def test_commit(berth, create, name):
+    container = create("sh", "-c", "echo inside > /file; sleep 1000", Environment=["A=b"], Labels={"x": "y"})
+    container.start()
+    poll(lambda: container.run("cat", "/file").stdout == b"inside\n")
+    job = Job(berth, str(container.call("Commit", f"{name}:new", options({"Author": "me", "Changes": ["CMD cat /file"]}))))
+    result = job.wait()
+    assert container.status == "running"
+    details = plain(berth.bus.get_object("org.berth1", result["Image"], introspect=False).Inspect(dbus_interface="org.berth1.Image"))
+    assert details["Digest"] == result["Digest"] and details["Names"] == [f"docker.io/library/{name}:new"]
+    assert "A=b" in details["Config"]["Environment"] and details["Config"]["Labels"]["x"] == "y"
+    copy = create(suffix="-copy", Image=f"{name}:new", Command=[])
+    stream = copy.attach()
+    copy.start()
+    assert stream.read_all().stdout == b"inside\n"
+    copy.wait()
+    copy.remove()
+    assert plain(berth.call("RemoveImage", f"{name}:new", options({}))) == [[f"docker.io/library/{name}:new"], [result["Digest"]]]
+    poll(lambda: not os.path.exists(f"/var/lib/berth/images/{result['Digest'][7:]}.json"), what="the record deleted")
+    assert error_of(container.call, "Commit", "UPPER", options({}))[0] == "InvalidArgument"
+
+
+def test_save_and_load(berth, name, tmp_path):
+    berth.call("TagImage", "busybox", f"{name}:saved")
+    writer, reader = pipe()
+    job = Job(berth, str(berth.call("SaveImages", dbus.Array([f"{name}:saved"], "s"), dbus.types.UnixFd(writer), options({}))))
+    os.close(writer)
+    (tmp_path / "saved.tar").write_bytes(reader.read())
+    assert job.wait()["Size"] > 1000000
+    berth.call("RemoveImage", f"{name}:saved", options({}))
+    with open(tmp_path / "saved.tar", "rb") as archive:
+        job = Job(berth, str(berth.call("LoadImages", dbus.types.UnixFd(archive), options({}))))
+    assert len(job.wait()["Images"]) == 1
+    berth.call("RemoveImage", f"{name}:saved", options({}))
+
+
+def test_a_job_holds_its_container(berth, create):
+    container = create("true")
+    reader, writer = os.pipe()
+    job = Job(berth, str(container.call("PutArchive", "/", dbus.types.UnixFd(reader), options({}))))
+    os.close(reader)
+    assert error_of(container.remove)[0] == "InUse"
+    job.call("Cancel")
+    assert error_of(job.wait)[0] == "Cancelled"
+    os.close(writer)
+
+
+def test_removed_while_it_starts(berth, name):
+    for _ in range(10):
+        container = berth.create(name, Image="busybox", Command=["sleep", "1000"], NetworkMode="none")
+        berth.bus.call_async("org.berth1", container.path, "org.berth1.Container", "Start", "a{sv}",
+                             (dbus.Dictionary(signature="sv"),), None, None)
+        container.remove(force=True)
+        assert error_of(berth.container, name)[0] == "NoSuchContainer"
+
+
+def test_two_units_for_one_name(berth, create, name):
+    first = create("sleep", "1000")
+    first.start()
+    first.call("Rename", f"{name}-first")
+    second = create("sleep", "1000")
+    second.start()
+    first = berth.container(f"{name}-first")
+    assert first.get("Unit") == f"berth-{name}.scope"
+    assert second.get("Unit") == f"berth-{name}-{second.get('Id')[:12]}.scope"
+    first.remove(force=True)
+    second.kill()
+    second.wait()
+    second.start()
+    assert second.get("Unit") == f"berth-{name}.scope"
