@@ -61,11 +61,11 @@ static inline int negative_errno(void) {
 }
 
 /* Defines functionp(Type **), for use as _cleanup_(functionp). The destructor accepts NULL. */
-#define DEFINE_CLEANUP(type, function)                  \
-        static inline void function##p(type *pointer) { \
-                if (*pointer)                           \
-                        (void) function(*pointer);      \
-        }                                               \
+#define DEFINE_CLEANUP(type, function)                           \
+        _unused_ static inline void function##p(type *pointer) { \
+                if (*pointer)                                    \
+                        (void) function(*pointer);               \
+        }                                                        \
         struct _swallow_semicolon
 
 static inline void freep(void *pointer) {
