@@ -327,6 +327,24 @@ static void test_failures_are_told(void) {
         stop_leader(leader);
 }
 
+static int append_address(int index, const Subnet *address, void *userdata) {
+        char text[SUBNET_TEXT_MAX], *all = userdata;
+
+        if (address->address.family == AF_INET)
+                strcat(strcat(all, subnet_format(address, text)), " ");
+        return 0;
+}
+
+static const char *addresses_of(const char *name) {
+        static char all[1024];
+        Link link;
+
+        all[0] = 0;
+        CHECK(link_is_there(name, &link));
+        CHECK(link_each_address(netlink, link.index, append_address, all) == 0);
+        return all;
+}
+
 /* The driver's whole life, without berthd's half. */
 static void test_driver(void) {
         NetworkSubnet subnets[] = { { .subnet = (char *) "192.168.77.0/24" } };
@@ -348,6 +366,10 @@ static void test_driver(void) {
         CHECK(bridge_driver.setup(&kernel, &spec, NULL) == 0 && kernel.repaired);
         kernel.repaired = false;
         CHECK(bridge_driver.setup(&kernel, &spec, NULL) == 0 && !kernel.repaired);
+        CHECK_STRING(addresses_of("berth-lan"), "192.168.77.1/24 ");
+        subnets[0].subnet = (char *) "192.168.78.0/24"; /* somebody edits the definition */
+        CHECK(bridge_driver.setup(&kernel, &spec, NULL) == 0 && !kernel.repaired);
+        CHECK_STRING(addresses_of("berth-lan"), "192.168.78.1/24 ");
         CHECK(bridge_driver.attach(&kernel, &spec, &endpoint, ns, NULL) == 0);
         CHECK(in_namespace_of(leader, "eth3"));
         CHECK(bridge_driver.detach(&kernel, &spec, &endpoint, NULL) == 0);
