@@ -241,6 +241,7 @@ static int attempt(RegistrySession *session, const RegistryRequest *request, Htt
                 r = session_authorize(session, authorization.token, ret, error);
                 if (r < 0)
                         return r;
+                http_response_done(ret); /* the token server's */
         }
 }
 
