@@ -282,7 +282,8 @@ static int await_writer(LayerUnpack *unpack, Error *error) {
         return MIN(n, (int64_t) 0);
 }
 
-static int unpack_layer(LayerUnpack *unpack, Error *error) {
+/* *ret_made: there is a folder to be published. */
+static int unpack_layer(LayerUnpack *unpack, bool *ret_made, Error *error) {
         if (unpack->expected_diff_id &&
             content_has_layer(unpack->content, unpack->expected_diff_id, &unpack->statistics.size)) {
                 strcpy(unpack->diff_id, unpack->expected_diff_id);
@@ -294,17 +295,22 @@ static int unpack_layer(LayerUnpack *unpack, Error *error) {
         r = open_input(unpack, error);
         if (r >= 0)
                 r = run_pipeline(unpack, error);
-        return r < 0 ? r : publish_folder(unpack, error);
+        *ret_made = r >= 0;
+        return r;
 }
 
 static void *unpack_thread(void *userdata) {
         LayerUnpack *unpack = userdata;
+        bool made = false;
 
         while (sem_wait(&unpack->content->unpack_slots) < 0)
                 ;
-        unpack->result = unpack_layer(unpack, &unpack->error);
-        remove_folder(unpack);
+        unpack->result = unpack_layer(unpack, &made, &unpack->error);
+        /* What follows waits for the disk, and the next layer need not. */
         sem_post(&unpack->content->unpack_slots);
+        if (made)
+                unpack->result = publish_folder(unpack, &unpack->error);
+        remove_folder(unpack);
         if (unpack->result >= 0)
                 content_progress(unpack->content, unpack->progress_id, "done", unpack->total, unpack->total);
         (void) eventfd_write(unpack->event_fd, 1);
