@@ -48,8 +48,9 @@ static int merge_environment(const Shim *shim, const ExecSpec *spec, char ***ret
         return r;
 }
 
-/* In the new process, which is in the container's pid namespace and in its cgroup already. */
-static int join_container(const Shim *shim, int container_pidfd, Error *error) {
+/* In the new process, which is in the container's pid namespace and in its cgroup already. What led to the container has
+ * been closed, but in that namespace its first process is 1. */
+static int join_container(const Shim *shim, Error *error) {
         const LaunchSpec *spec = &shim->spec;
         int flags = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
 
@@ -57,9 +58,12 @@ static int join_container(const Shim *shim, int container_pidfd, Error *error) {
                 flags |= CLONE_NEWUSER;
         if (spec->network == LAUNCH_NETWORK_PRIVATE)
                 flags |= CLONE_NEWNET;
+        _cleanup_close_ int pidfd = pidfd_of(1);
+        if (pidfd < 0)
+                return error_set_errno(error, pidfd, "cannot find the container's first process");
         /* Until the command replaces it this is the host's program with the host's memory: it is not for the
          * container's other processes to look into. */
-        if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || setns(container_pidfd, flags) < 0)
+        if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || setns(pidfd, flags) < 0)
                 return error_set_errno(error, negative_errno(), "cannot join the container's namespaces");
         int r = spec->uid_count > 0 ? process_become_root() : 0;
         return r < 0 ? error_set_errno(error, r, "cannot become root of the user namespace") : 0;
@@ -77,8 +81,6 @@ static int make_terminal(const ExecSpec *spec, int *ret_slave, Error *error) {
         return r < 0 ? error_set_errno(error, r, "cannot hand over the terminal") : 0;
 }
 
-/* process_begin() closes everything but the channel: the container's pidfd is opened again by its number in the
- * container's pid namespace, where it is 1. */
 _noreturn_ static void exec_run(const Shim *shim, const ExecSpec *spec, int channel,
                                 const SessionPipes *pipes) {
         const LaunchSpec *container = &shim->spec;
@@ -88,10 +90,7 @@ _noreturn_ static void exec_run(const Shim *shim, const ExecSpec *spec, int chan
 
         if (process_begin(channel, pipes) < 0)
                 _exit(1);
-        _cleanup_close_ int pidfd = pidfd_of(1);
-        int r = pidfd < 0 ? error_set_errno(&error, pidfd, "cannot find the container's first process")
-                          : join_container(shim, pidfd, &error);
-        pidfd = safe_close(pidfd);
+        int r = join_container(shim, &error);
         if (r >= 0 && spec->terminal)
                 r = make_terminal(spec, &terminal, &error);
         if (r >= 0)

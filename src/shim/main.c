@@ -112,7 +112,7 @@ static int load(Shim *shim, bool sealed, Error *error) {
 }
 
 /* Clients that berthd is about to attach are told too: it hangs up once it has read of the end. */
-static int report_failure(Shim *shim, int r, Error *error) {
+static void report_failure(Shim *shim, int r, Error *error) {
         error_set_errno(error, r, "cannot start the container");
         error_move(&shim->container->error, error);
         session_fail(shim->container);
@@ -123,7 +123,6 @@ static int report_failure(Shim *shim, int r, Error *error) {
                 if (r >= 0)
                         r = poller_run(&shim->poller);
         } while (r > 0 && !shim->control.hung_up);
-        return r;
 }
 
 static int run(Shim *shim, bool sealed) {
@@ -142,7 +141,7 @@ static int run(Shim *shim, bool sealed) {
         if (r >= 0)
                 r = shim_start(shim, &error);
         if (r < 0 && shim->container->pidfd < 0)
-                r = report_failure(shim, r, &error);
+                report_failure(shim, r, &error);
         /* A process that was made must be reaped, whatever else went wrong. */
         else if (r < 0)
                 error_move(&shim->container->error, &error);

@@ -41,7 +41,8 @@ def test_in_the_scope(execute, container):
     assert execute("sh", "-c", "cat /proc/1/cmdline | tr '\\0' ' '").stdout == b"sleep 1000 "
     process = subprocess.Popen(["berthctl", "exec", container, "sleep", "999"])
     try:
-        poll(lambda: b"sleep 999" in run("systemctl", "status", f"berth-{container}.scope", check=False).stdout, 10, "the process")
+        status = ("systemctl", "status", f"berth-{container}.scope")
+        poll(lambda: b"sleep 999" in run(*status, check=False).stdout, 10, "the process")
     finally:
         execute("killall", "sleep", check=False)
         process.wait(10)

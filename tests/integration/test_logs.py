@@ -49,8 +49,9 @@ def test_a_million_lines(log, berthctl, name):
 
 
 def test_bytes(log, berthctl, name, tmp_path):
-    data = b"".join([b"a" * 1_000_000, b"\n", b"\n\n", "ä€𝄞".encode() * 20_000, b"\n", b"nul\0nul\n\0\n", b"\xff\xfe\x80 not text\n",
-                     b"cr\r\n", b"\x1b[31mred\n", os.urandom(100_000), b"x" * 16384, b"\n", b"x" * 16385, b"\n", b"the end"])
+    data = b"".join([b"a" * 1_000_000, b"\n", b"\n\n", "ä€𝄞".encode() * 20_000, b"\n", b"nul\0nul\n\0\n",
+                     b"\xff\xfe\x80 not text\n", b"cr\r\n", b"\x1b[31mred\n", os.urandom(100_000),
+                     b"x" * 16384, b"\n", b"x" * 16385, b"\n", b"the end"])
     (tmp_path / "data").write_bytes(data)
     log("cat /data/data", "-v", f"{tmp_path}:/data")
     assert berthctl("logs", name).stdout == data

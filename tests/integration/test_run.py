@@ -57,8 +57,8 @@ def test_stdin(once):
 
 def test_reader_leaves(berthctl, busybox_image, name):
     """`berthctl run … | head -1` ends at once, and the container in good order."""
-    process = subprocess.Popen(["berthctl", "run", "--name", name, "--stop-timeout", "1", busybox_image, "sh", "-c", "seq 1 50000; sleep 1000"],
-                               stdout=subprocess.PIPE)
+    process = subprocess.Popen(["berthctl", "run", "--name", name, "--stop-timeout", "1", busybox_image,
+                                "sh", "-c", "seq 1 50000; sleep 1000"], stdout=subprocess.PIPE)
     assert process.stdout.readline() == b"1\n"
     process.stdout.close()
     assert process.wait(20) == 141
@@ -77,7 +77,8 @@ def test_slow_reader(busybox_image):
 
 def test_signals_are_passed_on(berthctl, busybox_image, name):
     script = "trap 'echo got it; exit 7' TERM; echo ready; while :; do sleep .1; done"
-    process = subprocess.Popen(["berthctl", "run", "--rm", "--name", name, busybox_image, "sh", "-c", script], stdout=subprocess.PIPE)
+    process = subprocess.Popen(["berthctl", "run", "--rm", "--name", name, busybox_image, "sh", "-c", script],
+                               stdout=subprocess.PIPE)
     assert process.stdout.readline() == b"ready\n"
     process.send_signal(signal.SIGTERM)
     assert process.stdout.read() == b"got it\n"
@@ -85,14 +86,15 @@ def test_signals_are_passed_on(berthctl, busybox_image, name):
 
 
 def test_environment_user_directory(once):
-    result = once("echo $A-$B; id -u; id -g; pwd; hostname; echo $HOME", "-e", "A=1", "-e", "B=x y", "-u", "1000:100", "-w", "/new/dir",
-                  "--hostname", "box")
+    result = once("echo $A-$B; id -u; id -g; pwd; hostname; echo $HOME", "-e", "A=1", "-e", "B=x y", "-u", "1000:100",
+                  "-w", "/new/dir", "--hostname", "box")
     assert result.stdout.split(b"\n")[:6] == [b"1-x y", b"1000", b"100", b"/new/dir", b"box", b"/"]
 
 
 def test_volumes(once, tmp_path):
     (tmp_path / "file").write_text("old")
-    once("cat /v/file && echo new > /v/file && touch /v/made && ! touch /ro/x", "-v", f"{tmp_path}:/v", "-v", f"{tmp_path}:/ro:ro")
+    once("cat /v/file && echo new > /v/file && touch /v/made && ! touch /ro/x",
+         "-v", f"{tmp_path}:/v", "-v", f"{tmp_path}:/ro:ro")
     assert (tmp_path / "file").read_text() == "new\n"
     assert (tmp_path / "made").stat().st_uid == 0               # the container's root is the folder's owner, mapped
     once("touch /t/x && [ $(stat -f -c %T /t) = tmpfs ]", "--tmpfs", "/t:size=1m")

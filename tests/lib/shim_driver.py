@@ -40,7 +40,10 @@ def send(sock, kind, message=None, fd=None):
 
 def receive(sock):
     """(kind, message), or None at the end."""
-    data = sock.recv(256 * 1024)
+    try:
+        data = sock.recv(256 * 1024)
+    except ConnectionResetError:        # something of ours was not read; what was sent to us comes nevertheless
+        data = sock.recv(256 * 1024)
     if not data:
         return None
     kind, size = struct.unpack_from("II", data)
