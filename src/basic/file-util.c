@@ -62,12 +62,28 @@ static int sync_parent_at(int dir_fd, const char *path) {
         return 0;
 }
 
+/* ext4 writes a file's data out when it replaces another by rename, for programs that forget fsync(): milliseconds. Who
+ * does not ask for WRITE_SYNC does not want to wait for that. Exchanging the names is as atomic and costs nothing. */
+static int move_into_place(int dir_fd, const char *temporary, const char *path, WriteFlags flags) {
+        if (!(flags & (WRITE_SYNC | WRITE_EXCLUSIVE)) &&
+            renameat2(dir_fd, temporary, dir_fd, path, RENAME_EXCHANGE) >= 0) {
+                (void) unlinkat(dir_fd, temporary, 0);
+                return 0;
+        }
+        return renameat2(dir_fd, temporary, dir_fd, path, (flags & WRITE_EXCLUSIVE) ? RENAME_NOREPLACE : 0) <
+                               0
+                       ? negative_errno()
+                       : 0;
+}
+
 int write_file_atomic_at(int dir_fd, const char *path, const void *data, size_t size, mode_t mode,
                          WriteFlags flags) {
         _cleanup_free_ char *temporary = temporary_path(path);
 
         if (!temporary)
                 return -ENOMEM;
+        if ((flags & WRITE_EXCLUSIVE) && faccessat(dir_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) >= 0)
+                return -EEXIST; /* seen without writing and syncing all first */
         _cleanup_close_ int fd =
                 openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
         if (fd < 0)
@@ -78,9 +94,8 @@ int write_file_atomic_at(int dir_fd, const char *path, const void *data, size_t 
                 r = negative_errno();
         if (r >= 0 && (flags & WRITE_SYNC) && fsync(fd) < 0)
                 r = negative_errno();
-        if (r >= 0 &&
-            renameat2(dir_fd, temporary, dir_fd, path, (flags & WRITE_EXCLUSIVE) ? RENAME_NOREPLACE : 0) < 0)
-                r = negative_errno();
+        if (r >= 0)
+                r = move_into_place(dir_fd, temporary, path, flags);
         if (r < 0) {
                 (void) unlinkat(dir_fd, temporary, 0);
                 return r;
