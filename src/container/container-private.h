@@ -6,6 +6,8 @@
 #include "container.h"
 #include "shim-protocol.h"
 
+#define EXIT_HOST_DOWN 255 /* the exit code of what ran when the host ended */
+
 /* What a start needs until the command has been executed. */
 struct ContainerStart {
         StartOptions options;

@@ -15,7 +15,6 @@
  * that has ended has left exit.json; one that was killed has left nothing. */
 
 #define HELLO_TIMEOUT_USEC (10 * USEC_PER_SEC)
-#define EXIT_HOST_DOWN 255
 
 static int connect_shim(Container *c) {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -98,16 +97,16 @@ void container_on_hello(Container *c, const ShimMessage *message) {
         if (!message->running)
                 return; /* a start that lost its berthd is being given up: EXITED follows */
 
-        if (!c->executed) {
-                c->executed = true;
-                c->state.started = realtime_usec();
-        }
+        if (c->state.status == CONTAINER_STOPPING)
+                container_resume_stop(c);
+        if (c->executed)
+                return; /* as it was */
+        c->executed = true;
+        c->state.started = realtime_usec();
         if (c->state.status == CONTAINER_STARTING)
                 c->state.status = CONTAINER_RUNNING;
         if (!c->state.cgroup && c->state.leader > 0)
                 (void) process_cgroup(c->state.leader, &c->state.cgroup);
-        if (c->state.status == CONTAINER_STOPPING)
-                container_resume_stop(c);
         (void) container_save_state(c);
         container_changed_status(c);
 }

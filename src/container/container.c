@@ -102,11 +102,14 @@ int container_load(ContainerContext *context, const char *id, Container **ret, E
                 object_done(&container_spec_type, &spec);
                 return error_set_errno(error, r, "cannot load container %s", id);
         }
-        /* Without its state it is one that does not run. */
         r = load_object(context, id, "state.json", &container_state_type, STATE_SIZE_MAX, &c->state,
                         &state_error);
         if (r < 0) {
+                /* A power cut can leave the file empty. It has run then, so that its restart policy applies. */
                 object_init(&container_state_type, &c->state);
+                c->state.status = CONTAINER_EXITED;
+                c->state.exit_code = EXIT_HOST_DOWN;
+                c->state.started = c->state.finished = c->spec.created;
                 if (state_error.kind != ERROR_CORRUPT)
                         log_warning("Failed to read the state of container %s: %s", c->spec.name,
                                     error_text(&state_error));

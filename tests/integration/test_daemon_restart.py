@@ -226,7 +226,7 @@ def test_corrupt_files_are_set_aside(create, name):
     assert good.status == "created"
     assert error_of(good.berth.container, f"{name}-bad")[0] == "NoSuchContainer"
     assert (STATE / identity / "spec.json.corrupt").read_text() == '{"Id": "tru'
-    assert odd.status == "created" and (STATE / other / "state.json.corrupt").exists()
+    assert odd.status == "exited" and odd.get("ExitCode") == 255 and (STATE / other / "state.json.corrupt").exists()
     log = run("journalctl", "--no-pager", "-u", "berthd", "-n", "20").stdout.decode()
     assert identity in log and "corrupt" in log
     run("rm", "-r", STATE / identity)
