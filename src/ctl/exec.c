@@ -92,7 +92,7 @@ static int call_exec(Ctl *ctl, const char *path, const ExecSpec *spec, Error *er
 
 int verb_exec(void *context, char **arguments, void *options, Error *error) {
         _cleanup_(spec_done) ExecSpec spec = {};
-        _cleanup_free_ char *path = NULL, *what = NULL;
+        _cleanup_free_ char *path = NULL;
         const ExecOptions *o = options;
         int r;
 

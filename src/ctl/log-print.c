@@ -15,7 +15,7 @@
 /* What is buffered per stream before it is written. */
 #define BUFFER_SIZE (64 * 1024)
 
-static_assert(HUMAN_MAX >= RFC3339_MAX);
+static_assert(HUMAN_MAX >= RFC3339_MAX, "either form of a time fits");
 
 typedef struct Printer {
         const LogRequest *request;
@@ -67,6 +67,8 @@ static void print_frame(Printer *p, const StreamHeader *h, const void *payload) 
         bool is_error = h->type == STREAM_STDERR;
         FILE *out = p->out[is_error];
 
+        /* The other one first: both may lead to the same terminal or file. */
+        (void) fflush(p->out[!is_error]);
         if (!p->in_line[is_error])
                 print_prefix(p, out, h->time);
         if (p->request->short_name)

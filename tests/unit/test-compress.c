@@ -73,7 +73,7 @@ static void test_round_trip(void) {
 }
 
 static void test_members(void) {
-        _cleanup_(string_buffer_done) StringBuffer one = {}, two = {};
+        _cleanup_(string_buffer_done) StringBuffer one = {};
 
         make_data(&one, 5000);
         for (size_t k = 1; k < ELEMENTSOF(kinds); k++) {
