@@ -131,8 +131,9 @@ int worker_start(sd_event *event, const WorkerRequest *request, const int *fds, 
         if (!worker)
                 return error_set_errno(error, -ENOMEM, "cannot start a worker");
         *worker = (WorkerProcess){ .event = event, .socket = -EBADF, .verb = strdup(request->verb) };
-        if (!worker->verb || (r = socket_pair(SOCK_SEQPACKET, 0, sockets)) < 0)
-                return error_set_errno(error, worker->verb ? r : -ENOMEM, "cannot start a worker");
+        r = worker->verb ? socket_pair(SOCK_SEQPACKET, 0, sockets) : -ENOMEM;
+        if (r < 0)
+                return error_set_errno(error, r, "cannot start a worker");
         worker->socket = sockets[0];
         _cleanup_close_ int theirs = sockets[1];
 
