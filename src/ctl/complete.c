@@ -6,9 +6,9 @@
 #include "fd-util.h"
 #include "file-util.h"
 #include "image-view.h"
+#include "local-archive.h"
 #include "string-util.h"
 #include "strv.h"
-#include "tar-reader.h"
 #include "time-util.h"
 #include "verbs-ctl.h"
 
@@ -70,25 +70,18 @@ static int offer_folder(const json_t *properties, const char *folder, const char
         return r;
 }
 
-/* The entries right below the folder, out of an archive of it. Nobody waits long for a completion. */
+/* The same out of an archive of the folder. Nobody waits long for a completion. */
 static int offer_entries(int fd, const char *prefix, char ***ret) {
-        _cleanup_(tar_reader_freep) TarReader *reader = NULL;
-        _cleanup_(fd_source_done) FdSource file = {};
+        _cleanup_strv_free_ char **names = NULL;
         _cleanup_error_ Error ignored = {};
-        uint64_t deadline = now_usec(CLOCK_MONOTONIC) + ENTRIES_WITHIN;
-        TarEntry entry;
+        const LocalArchive *archive;
 
-        int r = fd_source_init(&file, fd, -EBADF, "the archive");
-        const Source source = fd_source(&file);
+        int r = local_archive_load(&archive, &ignored);
         if (r >= 0)
-                r = tar_reader_new(&source, NULL, &reader);
-        while (r >= 0 && now_usec(CLOCK_MONOTONIC) < deadline &&
-               tar_reader_next(reader, &entry, &ignored) > 0) {
-                const char *slash = strchr(entry.path, '/');
-                if (slash && slash[1] && !strchr(slash + 1, '/'))
-                        r = strv_extendf(ret, "%s%s%s", prefix, slash + 1,
-                                         entry.type == TAR_DIRECTORY ? "/" : "");
-        }
+                r = archive->list(fd, ENTRIES_WITHIN, &names);
+        STRV_FOREACH(name, names)
+                if (r >= 0)
+                        r = strv_consume(ret, string_join(prefix, *name));
         return r;
 }
 

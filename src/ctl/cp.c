@@ -170,16 +170,15 @@ static int make_plan(const Place *from, const Place *to, CopyPlan *ret, Error *e
 
 static int unpack_here(int tar, const CopyPlan *plan, const CopyOptions *o, Error *error) {
         const UnpackOptions options = { .name = plan->name, .ownership = o->archive };
-        _cleanup_(fd_source_done) FdSource input = {};
+        const LocalArchive *archive;
 
+        int r = local_archive_load(&archive, error);
+        if (r < 0)
+                return r;
         _cleanup_close_ int directory = open(plan->directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (directory < 0)
                 return error_set_errno(error, negative_errno(), "cannot write to %s", plan->directory);
-        int r = fd_source_init(&input, tar, -EBADF, "the archive");
-        if (r < 0)
-                return error_set_errno(error, r, "cannot copy");
-        const Source source = fd_source(&input);
-        return local_unpack(directory, &source, &options, error);
+        return archive->unpack(directory, tar, &options, error);
 }
 
 static int receive(int tar, const Place *from, const Place *to, const CopyOptions *o, Error *error) {
@@ -227,17 +226,13 @@ static int copy_out(Ctl *ctl, const Place *from, const Place *to, const CopyOpti
 
 /* ---- into a container ---- */
 
-static int pack_here(int fd, const Place *from, const CopyPlan *plan, const CopyOptions *o, Error *error) {
+static int pack_here(int tar, const Place *from, const CopyPlan *plan, const CopyOptions *o, Error *error) {
         const PackOptions options = { .name = plan->name,
                                       .follow_link = o->follow_link || goes_through(from->path) };
-        _cleanup_(fd_sink_done) FdSink output = {};
+        const LocalArchive *archive;
 
-        int r = fd_sink_init(&output, fd, -EBADF, "the archive");
-        if (r < 0)
-                return error_set_errno(error, r, "cannot copy");
-        const Sink sink = fd_sink(&output);
-        r = local_pack(from->path, &sink, &options, error);
-        return r < 0 ? r : fd_sink_flush(&output, error);
+        int r = local_archive_load(&archive, error);
+        return r < 0 ? r : archive->pack(from->path, tar, &options, error);
 }
 
 static int call_put(Ctl *ctl, const Place *to, const char *directory, int tar, const CopyOptions *o,

@@ -3,9 +3,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "archive-module.h"
 #include "fd-util.h"
 #include "file-util.h"
-#include "local-archive.h"
 #include "string-util.h"
 #include "strv.h"
 #include "tar-writer.h"
@@ -132,15 +132,19 @@ static int pack_at(Pack *p, int parent, const char *name, const char *path, bool
                                       : pack_children(p, fd, path, depth);
 }
 
-int local_pack(const char *path, const Sink *tar, const PackOptions *options, Error *error) {
+int local_pack(const char *path, int tar_fd, const PackOptions *options, Error *error) {
         _cleanup_(tar_writer_freep) TarWriter *writer = NULL;
+        _cleanup_(fd_sink_done) FdSink output = {};
         _cleanup_free_ char *buffer = malloc(BUFFER_SIZE);
         Pack p = { .buffer = buffer, .error = error };
 
-        int r = buffer ? tar_writer_new(tar, &writer) : -ENOMEM;
-        if (r < 0)
+        int r = buffer ? fd_sink_init(&output, tar_fd, -EBADF, "the archive") : -ENOMEM;
+        const Sink tar = fd_sink(&output);
+        if (r < 0 || (r = tar_writer_new(&tar, &writer)) < 0)
                 return error_set_errno(error, r, "cannot pack %s", path);
         p.writer = writer;
-        r = pack_at(&p, AT_FDCWD, path, options->name, options->follow_link, DEPTH_MAX);
-        return r < 0 ? r : tar_writer_finish(writer, error);
+        if ((r = pack_at(&p, AT_FDCWD, path, options->name, options->follow_link, DEPTH_MAX)) < 0 ||
+            (r = tar_writer_finish(writer, error)) < 0)
+                return r;
+        return fd_sink_flush(&output, error);
 }

@@ -6,9 +6,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "archive-module.h"
 #include "cp-plan.h"
 #include "fd-util.h"
-#include "local-archive.h"
 #include "path-util.h"
 #include "string-util.h"
 #include "tar-reader.h"
@@ -211,13 +211,15 @@ static int unpack_entry(Unpack *u, const TarEntry *e) {
         return *path ? make_entry(u, e, path) : 0;
 }
 
-int local_unpack(int directory_fd, const Source *tar, const UnpackOptions *options, Error *error) {
+int local_unpack(int directory_fd, int tar_fd, const UnpackOptions *options, Error *error) {
         _cleanup_(tar_reader_freep) TarReader *reader = NULL;
+        _cleanup_(fd_source_done) FdSource input = {};
         Unpack u = { .root = directory_fd, .options = options, .error = error };
         TarEntry entry;
 
-        int r = tar_reader_new(tar, NULL, &reader);
-        if (r < 0)
+        int r = fd_source_init(&input, tar_fd, -EBADF, "the archive");
+        const Source tar = fd_source(&input);
+        if (r < 0 || (r = tar_reader_new(&tar, NULL, &reader)) < 0)
                 return error_set_errno(error, r, "cannot unpack");
         u.reader = reader;
         while ((r = tar_reader_next(reader, &entry, error)) > 0)
