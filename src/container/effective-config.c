@@ -66,26 +66,31 @@ static int make_hostname(const ContainerSpec *spec, const char *host_name, char 
         return *ret ? 0 : -ENOMEM;
 }
 
-int effective_config_make(const ContainerSpec *spec, const ImageConfig *image, const char *host_name,
-                          EffectiveConfig *ret) {
-        _cleanup_(effective_config_done) EffectiveConfig config = {};
+static int fill(const ContainerSpec *spec, const ImageConfig *image, const char *host_name,
+                EffectiveConfig *config) {
         int r;
 
-        if ((r = make_hostname(spec, host_name, &config.hostname)) < 0 ||
-            (r = make_arguments(spec, image, &config.arguments)) < 0 ||
-            (r = make_environment(spec, image, config.hostname, &config.environment)) < 0 ||
-            (r = free_and_strdup(&config.working_directory,
+        if ((r = make_hostname(spec, host_name, &config->hostname)) < 0 ||
+            (r = make_arguments(spec, image, &config->arguments)) < 0 ||
+            (r = make_environment(spec, image, config->hostname, &config->environment)) < 0 ||
+            (r = free_and_strdup(&config->working_directory,
                                  choose(spec->working_directory, image->working_directory, "/"))) < 0 ||
-            (r = free_and_strdup(&config.user, choose(spec->user, image->user, ""))) < 0 ||
-            (r = put_all(&config.labels, image->labels)) < 0 ||
-            (r = put_all(&config.labels, spec->labels)) < 0)
+            (r = free_and_strdup(&config->user, choose(spec->user, image->user, ""))) < 0 ||
+            (r = put_all(&config->labels, image->labels)) < 0 ||
+            (r = put_all(&config->labels, spec->labels)) < 0)
                 return r;
-
         int signal = parse_signal(choose(spec->stop_signal, image->stop_signal, "SIGTERM"));
-        config.stop_signal = signal > 0 ? signal : SIGTERM;
-        *ret = config;
-        config = (EffectiveConfig){};
+        config->stop_signal = signal > 0 ? signal : SIGTERM;
         return 0;
+}
+
+int effective_config_make(const ContainerSpec *spec, const ImageConfig *image, const char *host_name,
+                          EffectiveConfig *ret) {
+        *ret = (EffectiveConfig){};
+        int r = fill(spec, image, host_name, ret);
+        if (r < 0)
+                effective_config_done(ret);
+        return r;
 }
 
 void effective_config_done(EffectiveConfig *config) {

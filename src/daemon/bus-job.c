@@ -39,9 +39,10 @@ static int append_images(sd_bus_message *m, char *const *digests) {
                 if ((r = sd_bus_message_append(m, "o", path)) < 0)
                         return r;
         }
-        if ((r = sd_bus_message_close_container(m)) < 0 || (r = sd_bus_message_close_container(m)) < 0)
-                return r;
-        return sd_bus_message_close_container(m);
+        for (int open = 3; open > 0; open--)
+                if ((r = sd_bus_message_close_container(m)) < 0)
+                        return r;
+        return 0;
 }
 
 static int append_entries(sd_bus_message *m, const Job *job) {
