@@ -193,7 +193,6 @@ static int remove_host_interface(NetworkKernel *kernel, const char *name) {
 static int bridge_attach(NetworkKernel *kernel, const NetworkSpec *spec, const NetworkEndpoint *endpoint,
                          int network_namespace, Error *error) {
         uint8_t mac[ETH_ALEN], host_mac[ETH_ALEN];
-        Link bridge;
 
         if (mac_parse(strempty(endpoint->mac_address), mac) < 0)
                 return error_set(error, ERROR_INVALID, "\"%s\" is not a MAC address",
@@ -202,22 +201,21 @@ static int bridge_attach(NetworkKernel *kernel, const NetworkSpec *spec, const N
         memcpy(host_mac, mac, ETH_ALEN);
         host_mac[0] = mac[0] == 0xfe ? 0xfa : 0xfe;
 
-        int r = find_bridge(kernel, spec, &bridge, error);
-        if (r == -ENODEV)
-                r = error_set_errno(error, r, "the bridge %s is gone", spec->interface);
-        if (r < 0)
-                return r;
+        /* This does not wait for RTNL, as asking over netlink would. What is no bridge the kernel refuses as a master. */
+        int master = (int) if_nametoindex(spec->interface);
+        if (master == 0)
+                return error_set_errno(error, -ENODEV, "the bridge %s is gone", spec->interface);
 
         VethPair pair = {
                 .name = endpoint->host_interface,
                 .mac = host_mac,
-                .master = bridge.index,
+                .master = master,
                 .mtu = spec->mtu,
                 .peer_name = endpoint->interface,
                 .peer_mac = mac,
                 .peer_namespace = network_namespace,
         };
-        r = link_add_veth(kernel->route, &pair);
+        int r = link_add_veth(kernel->route, &pair);
         if (r == -EEXIST) {
                 /* Of the container's last run, whose namespace is still being taken down. */
                 r = remove_host_interface(kernel, endpoint->host_interface);

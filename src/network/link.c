@@ -122,7 +122,8 @@ static int put_peer(NetlinkMessage *m, const VethPair *pair) {
 }
 
 static NetlinkMessage *veth_message(const VethPair *pair) {
-        _cleanup_message_ NetlinkMessage *m = link_message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, 0);
+        _cleanup_message_ NetlinkMessage *m =
+                link_message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, IFF_UP);
         struct nlattr *info, *data;
         int r = 0;
 
@@ -162,18 +163,15 @@ static NetlinkMessage *no_link_local_message(const char *name) {
 
 int link_add_veth(Netlink *netlink, const VethPair *pair) {
         _cleanup_message_ NetlinkMessage *create = veth_message(pair),
-                                         *plain = no_link_local_message(pair->name),
-                                         *up = link_message(RTM_SETLINK, 0, 0, IFF_UP);
-        NetlinkMessage *messages[] = { create, plain, up };
-        int results[ELEMENTSOF(messages)];
+                                         *plain = no_link_local_message(pair->name);
+        int results[2];
 
-        if (!create || !plain || !up || nla_put_string(up, IFLA_IFNAME, pair->name) < 0)
+        if (!create || !plain)
                 return -ENOMEM;
-        int r = netlink_call_many(netlink, messages, ELEMENTSOF(messages), results);
+        /* It is up at once, but a link-local address would come only with the carrier, that is when the peer is up too. */
+        int r = netlink_call_many(netlink, (NetlinkMessage *[]){ create, plain }, 2, results);
         /* A kernel without IPv6 knows nothing of its link-local addresses either. */
-        if (r < 0 && results[0] == 0 && results[2] == 0)
-                return 0;
-        return r;
+        return r < 0 && results[0] == 0 ? 0 : r;
 }
 
 int link_set_up(Netlink *netlink, int index) {
