@@ -19,8 +19,20 @@ __berthctl_words() {
         done
 }
 
+# Local paths beside other words: readline's own treatment of file names would quote the ":" of those.
+__berthctl_paths() {
+        local path
+
+        while IFS= read -r path; do
+                if [[ -d $path ]]; then
+                        path+=/
+                fi
+                COMPREPLY+=("$(printf '%q' "$path")")
+        done < <(compgen -f -- "$1")
+}
+
 __berthctl() {
-        local words line current glued
+        local words line current glued mixed=
 
         __berthctl_words
         current=${words[-1]}
@@ -34,9 +46,19 @@ __berthctl() {
         while IFS= read -r line; do
                 line=${line%%$'\t'*}
                 case $line in
-                :file) mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -f -- "${current#"$glued"}") && compopt -o filenames ;;
-                :directory) mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -d -- "${current#"$glued"}") && compopt -o filenames ;;
-                :nospace) compopt -o nospace ;;
+                :nospace) mixed=1 && compopt -o nospace ;;
+                :file)
+                        if [[ $mixed ]]; then
+                                __berthctl_paths "${current#"$glued"}"
+                        else
+                                mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -f -- "${current#"$glued"}")
+                                compopt -o filenames
+                        fi
+                        ;;
+                :directory)
+                        mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -d -- "${current#"$glued"}")
+                        compopt -o filenames
+                        ;;
                 *=) compopt -o nospace && COMPREPLY+=("${line#"$glued"}") ;;
                 *) COMPREPLY+=("$(printf '%q' "${line#"$glued"}")") ;;
                 esac

@@ -6,6 +6,7 @@
 """
 
 import os
+import re
 import subprocess
 import tempfile
 import time
@@ -57,12 +58,25 @@ class Tmux:
     def screen(self):
         return self.call("capture-pane", "-p")
 
+    def modes(self):
+        """Whether the other screen is shown, and the cursor: "0 1" is how a shell wants it."""
+        return self.call("display-message", "-p", "#{alternate_on} #{cursor_flag}").strip()
+
     def wait_for(self, text, seconds=15):
         """Until the text is on the screen; returns the screen."""
         deadline = time.monotonic() + seconds
         while text not in (screen := self.screen()):
             if time.monotonic() > deadline:
                 raise AssertionError(f"waited {seconds} s in vain for {text!r}; the screen was:\n{screen}")
+            time.sleep(0.05)
+        return screen
+
+    def wait_for_match(self, pattern, seconds=15):
+        """The same with a regular expression."""
+        deadline = time.monotonic() + seconds
+        while not re.search(pattern, screen := self.screen()):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"waited {seconds} s in vain for {pattern!r}; the screen was:\n{screen}")
             time.sleep(0.05)
         return screen
 
