@@ -199,6 +199,7 @@ int main(int argc, char *argv[]) {
         poller_done(&shim.poller);
         session_free(shim.container);
         journal_done(&shim.journal);
+        free(shim.cgroup);
         object_done(&launch_spec_type, &shim.spec);
         object_done(&exit_record_type, &shim.record);
         return r < 0 ? 1 : 0;
