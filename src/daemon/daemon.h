@@ -32,7 +32,8 @@ typedef struct Daemon {
         sd_bus *bus;
         Manager *manager;
         Polkit *polkit;
-        bool announcing; /* signals may be sent: all is loaded */
+        bool announcing;       /* signals may be sent: all is loaded */
+        unsigned settle_turns; /* left to wait for, before the end */
 } Daemon;
 
 /* A call that is being answered. */

@@ -6,9 +6,13 @@
 #include "daemon.h"
 #include "log.h"
 #include "string-util.h"
+#include "time-util.h"
 
 /* berthd: new, load, request the name, run. Everything it owns outlives it: containers under their shims, files in the
  * state directory. */
+
+#define SETTLE_TURN_USEC (50 * USEC_PER_MSEC)
+#define SETTLE_TURNS 200
 
 static Daemon *daemon_free(Daemon *daemon) {
         if (!daemon)
@@ -42,6 +46,29 @@ static int connect_bus(Daemon *daemon) {
         return 0;
 }
 
+/* At a shutdown systemd stops berthd as soon as the scopes are empty, which may be before the last shims have reported
+ * how their containers ended. */
+static int on_settle_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+        Daemon *daemon = userdata;
+
+        if (daemon->settle_turns-- == 0 || !manager_is_stopping(daemon->manager))
+                return sd_event_exit(daemon->event, 0);
+        (void) sd_event_source_set_time_relative(source, SETTLE_TURN_USEC);
+        return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+static int on_terminate(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata) {
+        Daemon *daemon = userdata;
+
+        (void) sd_notify(false, "STOPPING=1");
+        if (daemon->settle_turns > 0 || !manager_is_stopping(daemon->manager) ||
+            sd_event_add_time_relative(daemon->event, NULL, CLOCK_MONOTONIC, SETTLE_TURN_USEC, 0,
+                                       on_settle_timer, daemon) < 0)
+                return sd_event_exit(daemon->event, 0);
+        daemon->settle_turns = SETTLE_TURNS;
+        return 0;
+}
+
 static int daemon_new(Daemon **ret) {
         _cleanup_(daemon_freep) Daemon *daemon = new0(Daemon, 1);
         int r;
@@ -49,10 +76,10 @@ static int daemon_new(Daemon **ret) {
         if (!daemon)
                 return log_oom();
         if ((r = sd_event_default(&daemon->event)) < 0 ||
-            (r = sd_event_add_signal(daemon->event, NULL, SIGTERM | SD_EVENT_SIGNAL_PROCMASK, NULL, NULL)) <
-                    0 ||
-            (r = sd_event_add_signal(daemon->event, NULL, SIGINT | SD_EVENT_SIGNAL_PROCMASK, NULL, NULL)) <
-                    0)
+            (r = sd_event_add_signal(daemon->event, NULL, SIGTERM | SD_EVENT_SIGNAL_PROCMASK, on_terminate,
+                                     daemon)) < 0 ||
+            (r = sd_event_add_signal(daemon->event, NULL, SIGINT | SD_EVENT_SIGNAL_PROCMASK, on_terminate,
+                                     daemon)) < 0)
                 return log_error_errno(r, "Failed to set up the event loop: %m");
         (void) sd_event_set_watchdog(daemon->event, true);
         if ((r = connect_bus(daemon)) < 0)
@@ -98,9 +125,7 @@ static int run(void) {
         r = sd_bus_request_name_async(daemon->bus, NULL, BERTH_NAME, 0, on_name, daemon);
         if (r < 0)
                 return log_error_errno(r, "Failed to request the name %s: %m", BERTH_NAME);
-        r = sd_event_loop(daemon->event);
-        (void) sd_notify(false, "STOPPING=1");
-        return r;
+        return sd_event_loop(daemon->event);
 }
 
 int main(int argc, char **argv) {

@@ -322,6 +322,15 @@ int manager_find_container(Manager *m, const char *text, Container **ret, Error 
         return find_by_prefix(m, text, ret, error);
 }
 
+bool manager_is_stopping(const Manager *m) {
+        Container *c, *next;
+
+        HASH_ITER(by_id, m->containers_by_id, c, next)
+                if (m->context.shutting_down && c->state.status == CONTAINER_STOPPING)
+                        return true;
+        return false;
+}
+
 size_t manager_count_containers(const Manager *m, bool running) {
         Container *c, *next;
         size_t n = 0;

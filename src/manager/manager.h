@@ -77,6 +77,8 @@ void manager_begin(Manager *manager);
 Container *manager_container_by_name(Manager *manager, const char *name);
 /* By name, id, or unambiguous prefix of the id. ERROR_NO_SUCH_CONTAINER, ERROR_AMBIGUOUS. */
 int manager_find_container(Manager *manager, const char *text, Container **ret, Error *error);
+/* The host is shutting down, and containers have not ended yet that were told to. */
+bool manager_is_stopping(const Manager *manager);
 size_t manager_count_containers(const Manager *manager, bool running);
 /* All that can be seen, sorted by name. The array is the caller's. */
 int manager_list_containers(Manager *manager, Container ***ret, size_t *ret_n);

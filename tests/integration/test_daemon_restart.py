@@ -4,7 +4,9 @@ import json
 import os
 import pathlib
 import random
+import re
 import signal
+import subprocess
 import time
 
 import dbus
@@ -212,6 +214,121 @@ def test_killed_in_the_middle_of_creating_and_removing(berth, name):
     for _, properties in berth.list(All=True, Names=[name]):
         berth.container(properties["Name"]).remove()
     poll(lambda: not [entry for entry in os.listdir(STATE) if entry.startswith(".tmp-")], what="swept directories")
+
+
+class Killer:
+    """Kills berthd at its Nth call of a certain system call."""
+
+    def __init__(self, call, n):
+        self.step = f"{call} no. {n}"
+        self.pid = main_pid()
+        self.strace = subprocess.Popen(["strace", "-qq", "-p", str(self.pid), "-e", f"trace={call}",
+                                        "-e", f"inject={call}:signal=KILL:when={n}"],
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        poll(lambda: re.search(r"TracerPid:\s*[1-9]", pathlib.Path(f"/proc/{self.pid}/status").read_text()))
+
+    def has_struck(self):
+        return not os.path.exists(f"/proc/{self.pid}")
+
+    def end(self):
+        """Whether berthd was killed; then the next one is up."""
+        killed = self.has_struck()
+        self.strace.terminate()
+        self.strace.wait()
+        if killed:
+            poll(lambda: main_pid() not in (0, self.pid) and
+                 run("systemctl", "is-active", "berthd", check=False).stdout == b"active\n")
+            run("systemctl", "reset-failed", "berthd.service", check=False)
+        return killed
+
+
+def at_each_step(attempt):
+    """attempt(killer) begins what is to be disturbed, and says whether berthd was killed; at every call that changes
+    something, one after the other, until it comes through. Returns how often it was killed."""
+    steps = 0
+    for call in ("mkdirat", "renameat", "renameat2", "unlinkat", "write", "sendmsg", "clone3", "close"):
+        n = 1
+        while attempt(Killer(call, n)):
+            n += 1
+            steps += 1
+    return steps
+
+
+def status_if_alive(container):
+    try:
+        return container.status
+    except dbus.DBusException:
+        return None
+
+
+@pytest.mark.seconds(400)
+def test_killed_at_each_step_of_a_start(create):
+    container = create("sleep", "1000")
+
+    def attempt(killer):
+        container.berth.bus.call_async("org.berth1", container.path, "org.berth1.Container", "Start", "a{sv}",
+                                       (dbus.Dictionary(signature="sv"),), None, None)
+        container.berth.bus.flush()
+        poll(lambda: killer.has_struck() or status_if_alive(container) == "running", what=killer.step)
+        killed = killer.end()
+        poll(lambda: container.status in ("created", "exited", "running"), what=f"{killer.step}: a final state, not {container.status}")
+        if container.status == "running":
+            assert container.run("true").exit == 0, killer.step
+            container.kill()
+            container.wait()
+        return killed
+    assert at_each_step(attempt) > 30
+
+
+@pytest.mark.seconds(400)
+@pytest.mark.parametrize("operation", ["create", "remove"])
+def test_killed_at_each_step_of(berth, name, operation):
+    def exists():
+        return bool([entry for entry in berth.list(All=True) if entry[1]["Name"] == name])
+
+    def prepare():
+        if operation == "remove" and not exists():
+            berth.create(name, Image="busybox", Command=["true"], NetworkMode="none")
+        if operation == "create" and exists():
+            berth.container(name).remove()
+
+    def attempt(killer):
+        try:
+            if operation == "create":
+                berth.create(name, Image="busybox", Command=["true"], NetworkMode="none")
+            else:
+                berth.container(name).remove()
+        except dbus.DBusException:
+            pass
+        time.sleep(0.05)
+        killed = killer.end()
+        assert len([entry for entry in os.listdir(STATE) if len(entry) == 64]) == len(berth.list(All=True)), killer.step
+        if not killed:
+            assert exists() == (operation == "create")
+        prepare()
+        return killed
+    prepare()
+    assert at_each_step(attempt) > 5
+    if exists():
+        berth.container(name).remove()
+    restart()
+    poll(lambda: not [entry for entry in os.listdir(STATE) if entry.startswith(".tmp-")], what="swept directories")
+
+
+@pytest.mark.seconds(120)
+def test_the_shims_unit_loses_its_process(create):
+    """Containers and their shims stay; others can be started at any time; and the unit comes back."""
+    container = create("sleep", "1000")
+    container.start()
+    shim = shim_of(container)
+    holder = int(run("systemctl", "show", "-P", "MainPID", "berth-shims.service").stdout)
+    os.kill(holder, signal.SIGKILL)
+    other = create("sleep", "1000", suffix="-other")
+    other.start()
+    poll(lambda: run("systemctl", "show", "-P", "ActiveState", "-P", "SubState", "berth-shims.service").stdout == b"active\nrunning\n", 40)
+    assert shim_of(container) == shim and container.run("true").exit == 0 and other.run("true").exit == 0
+    other.restart(TimeoutUSec=0)
+    assert other.run("true").exit == 0
 
 
 def test_corrupt_files_are_set_aside(create, name):
