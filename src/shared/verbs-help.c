@@ -88,8 +88,7 @@ static int print_verb_help(const Program *program, const Verb *verb, FILE *out) 
         for (size_t i = 0; verb->options && verb->options[i]; i++)
                 if (print_options(out, verb->options[i], width) < 0)
                         return -ENOMEM;
-        fprintf(out, "\n%s help lists all verbs; %s(1) has examples.\n", program->name,
-                program->name);
+        fprintf(out, "\n%s help lists all verbs; %s(1) has examples.\n", program->name, program->name);
         return 0;
 }
 
