@@ -17,6 +17,8 @@
  *   shim → berthd   STARTED: exec(2) succeeded;  or EXITED with an error kind
  *   shim → berthd   EXITED{ExitRecord}: exit.json is on disk, all output has been handed to the journal and to the
  *                   attached clients. The shim then ends. It keeps init's namespaces open until this is sent.
+ *                   Only after it the clients get their STREAM_EXIT or STREAM_ERROR, so that who asks berthd then hears
+ *                   of the end; a slow client's last frames wait in the shim, which lives until they are taken.
  *   berthd → shim   ATTACH (+ 1 fd): the peer of a stream socket (src/spec/stream.h) becomes a client. Allowed before
  *                   GO, so that a client that attaches before the start misses nothing.
  *   berthd → shim   EXEC{ExecSpec} (+ 1 fd, or none when detached): run a process in the container, its streams on
