@@ -133,7 +133,7 @@ static int print_level(Tree *tree, int fd, const char *prefix, unsigned depth) {
                         break;
                 _cleanup_free_ char *command = command_line(n);
                 _cleanup_free_ char *text = command ? string_join(*pid, " ", command) : NULL;
-                if (!text || (r = print_line(tree, prefix, !pid[1] && strv_isempty(children), text)) < 0)
+                if (!text || print_line(tree, prefix, !pid[1] && strv_isempty(children), text) < 0)
                         return -ENOMEM;
         }
         STRV_FOREACH(child, children) {
