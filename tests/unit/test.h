@@ -20,7 +20,7 @@ static int test_failures;
                 const char *_a = (actual), *_e = (expected);                                              \
                 if (!_a || strcmp(_a, _e) != 0) {                                                         \
                         fprintf(stderr, "%s:%d: %s is \"%s\", not \"%s\"\n", __FILE__, __LINE__, #actual, \
-                                _a ? _a : "(null)", _e);                                                  \
+                                _a ? _a : "(null)", _e ? _e : "(null)");                                  \
                         test_failures++;                                                                  \
                 }                                                                                         \
         } while (0)
