@@ -47,7 +47,7 @@ static void set_end_state(Container *c, const ExitRecord *record, const Error *f
         list_done(&s->endpoints, &network_endpoint_type);
 }
 
-/* What only a run has: descriptors, timers, the run directory, addresses. */
+/* What only a run has: descriptors, timers, addresses. */
 static void release_run(Container *c, const Error *failure) {
         networks_release(c->context->networks, c->spec.id);
         c->start = container_start_free(c->start);
@@ -60,7 +60,12 @@ static void release_run(Container *c, const Error *failure) {
         c->machined_call = sd_bus_slot_unref(c->machined_call);
         c->leader_fd = safe_close(c->leader_fd);
         c->hello_wanted = false;
+}
+
+/* Only after the state is saved: until then exit.json is what a next berthd would learn of the end. */
+static void remove_run_directory(const Container *c) {
         int r = remove_tree_at(c->context->run_fd, c->spec.id);
+
         if (r < 0)
                 log_warning_errno(r, "Failed to remove the run directory of container %s: %m", c->spec.name);
 }
@@ -103,6 +108,7 @@ void container_ended(Container *c, const ExitRecord *record) {
                 container_arm_restart(c, c->executed);
         if (!remove)
                 (void) container_save_state(c);
+        remove_run_directory(c);
         if (failure.kind != ERROR_NONE)
                 log_info("Container %s did not start: %s", c->spec.name, error_text(&failure));
         container_changed_status(c);

@@ -478,9 +478,10 @@ void container_on_started(Container *c) {
         /* A stop may have come before. */
         if (c->state.status == CONTAINER_STARTING)
                 c->state.status = CONTAINER_RUNNING;
-        (void) container_save_state(c);
         container_changed_status(c);
         container_tell(c, "start", NULL);
-        register_machine(c);
         container_wake(c, EDGE_STARTED, NULL);
+        register_machine(c);
+        /* Nobody needs to wait for that: a next berthd would learn it from the shim. */
+        (void) container_save_state(c);
 }

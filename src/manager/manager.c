@@ -217,7 +217,8 @@ static int load_containers(Manager *m, Error *error) {
                    : error_set_errno(error, negative_errno(), "cannot read %s/containers", STATE_DIRECTORY);
 }
 
-/* Run directories that no container has. One whose shim lives stays: its container runs, but its definition is gone. */
+/* Run directories of containers that do not run: an earlier berthd did not come to remove them. One that no container
+ * has and whose shim lives stays: it runs, but its definition is gone. */
 static void sweep_run_directories(Manager *m) {
         _cleanup_closedir_ DIR *dir = opendir_at(m->context.run_fd, ".");
         struct dirent *entry;
@@ -226,9 +227,9 @@ static void sweep_run_directories(Manager *m) {
         while (dir && (entry = readdir_no_dot(dir))) {
                 _cleanup_free_ char *socket = string_join(entry->d_name, "/shim.sock");
                 HASH_FIND(by_id, m->containers_by_id, entry->d_name, strlen(entry->d_name), c);
-                if (c || !socket)
+                if (!socket || (c && container_is_active(c)))
                         continue;
-                if (faccessat(m->context.run_fd, socket, F_OK, AT_SYMLINK_NOFOLLOW) >= 0)
+                if (!c && faccessat(m->context.run_fd, socket, F_OK, AT_SYMLINK_NOFOLLOW) >= 0)
                         log_warning("A container %s may be running, but has no definition.", entry->d_name);
                 else if (remove_tree_at(m->context.run_fd, entry->d_name) < 0)
                         log_warning("Failed to remove the left run directory of container %s.",

@@ -281,6 +281,30 @@ def test_killed_at_each_step_of_a_start(create):
 
 
 @pytest.mark.seconds(400)
+def test_killed_at_each_step_of_an_end(create):
+    """The exit code is the right one, wherever berthd was when it learned of it."""
+    container = create("sh", "-c", "read line; exit 42", OpenStdin=True)
+
+    def attempt(killer):
+        stream.send(STDIN, b"end\n")
+        assert stream.read_all().exit == 42
+        poll(lambda: killer.has_struck() or status_if_alive(container) == "exited", what=killer.step)
+        killed = killer.end()
+        poll(lambda: container.status == "exited", what=f"{killer.step}: the end")
+        assert container.get("ExitCode") == 42, killer.step
+        begin()
+        return killed
+
+    def begin():
+        nonlocal stream
+        stream = container.attach()
+        container.start()
+    stream = None
+    begin()
+    assert at_each_step(attempt) > 10
+
+
+@pytest.mark.seconds(400)
 @pytest.mark.parametrize("operation", ["create", "remove"])
 def test_killed_at_each_step_of(berth, name, operation):
     def exists():
