@@ -122,7 +122,7 @@ def test_exit_status(berthctl, busybox_image, container, command, status):
 
 def test_killed_container(berthctl, busybox_image, name):
     runner = start("run", "--name", name, busybox_image, "sleep", "1000")
-    poll(lambda: berthctl("ps", "-q", "--filter", f"name={name}").stdout, 10, "the start")
+    poll(lambda: berthctl("ps", "-q", "--filter", f"name={name}", "--filter", "status=running").stdout, 10, "the start")
     berthctl("kill", name)
     assert runner.wait(timeout=10) == 137
     assert berthctl("wait", name).stdout == b"137\n"
