@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "ctl.h"
+#include "polkit-agent.h"
 #include "string-util.h"
 
 /* Errors that are not berth's own, in words that help. `%s` is what the bus said. */
@@ -82,12 +83,25 @@ void ctl_disconnect(Ctl *ctl) {
                 ctl->bus = sd_bus_flush_close_unref(ctl->bus);
 }
 
+/* Methods that everybody may call; before any other polkit may want a password. */
+static bool is_free(const char *member) {
+        static const char *const members[] = { "GetContainer", "ListContainers", "GetImage", "ListImages",
+                                               "Version",      "Wait",           "Get",      "GetAll" };
+
+        for (size_t i = 0; i < ELEMENTSOF(members); i++)
+                if (streq(members[i], member))
+                        return true;
+        return false;
+}
+
 int ctl_message_new(Ctl *ctl, const char *path, const char *interface, const char *member,
                     sd_bus_message **ret, Error *error) {
         int r = ctl_connect(ctl, error);
 
         if (r < 0)
                 return r;
+        if (!ctl->host && !is_free(member))
+                polkit_agent_open();
         r = sd_bus_message_new_method_call(ctl->bus, ret, BERTH_SERVICE, path ?: BERTH_PATH,
                                            interface ?: MANAGER_INTERFACE, member);
         return r < 0 ? error_set_errno(error, r, "cannot talk to berthd") : 0;

@@ -6,6 +6,7 @@
 #include "ctl.h"
 #include "log.h"
 #include "pager.h"
+#include "polkit-agent.h"
 #include "terminal.h"
 
 int main(int argc, char **argv) {
@@ -15,6 +16,7 @@ int main(int argc, char **argv) {
         log_setup("berthctl");
         int status = program_run(&berthctl_program, &ctl, argc, argv);
         ctl_disconnect(&ctl);
+        polkit_agent_close();
         /* A disk that was full is no success, even when all else went well. */
         if (fflush(stdout) != 0 && status == EXIT_SUCCESS) {
                 perror("berthctl: cannot write the output");

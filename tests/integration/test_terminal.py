@@ -218,6 +218,19 @@ def test_terminal_without_input(berthctl, busybox_image):
     assert re.fullmatch(rb"/dev/pts/\d+\r\n", out)
 
 
+def test_password(terminal, busybox_image, unprivileged_user, name):
+    """polkit's question comes up on the terminal of a user who has no right; no answer changes nothing."""
+    before = settings(terminal)
+    terminal.type(f"clear; setpriv --reuid={unprivileged_user.pw_uid} --regid={unprivileged_user.pw_gid} --clear-groups "
+                  f"berthctl run --rm --name {name} {busybox_image} true\n")
+    terminal.wait_for("Authentication is required to manage containers", 20)
+    terminal.wait_for("assword:")
+    terminal.key("C-c")
+    assert exit_code(terminal) != 0
+    assert settings(terminal) == before
+    assert run("berthctl", "list", "-q", "--filter", f"name={name}").stdout == b""
+
+
 def test_completion_in_bash(terminal, busybox_image, name):
     run("berthctl", "run", "-d", "--name", name, busybox_image, "sleep", "1000")
     terminal.type("source /usr/share/bash-completion/completions/berthctl\n")
