@@ -14,6 +14,7 @@
 #include "fd-util.h"
 #include "file-util.h"
 #include "sandbox.h"
+#include "seccomp-filter.h"
 #include "string-util.h"
 
 static const struct {
@@ -153,13 +154,19 @@ int sandbox_enter(const Worker *worker, WorkerNeeds needs, Error *error) {
                 r = set_capabilities(needs);
         if (r >= 0)
                 r = sandbox_die_with_parent();
+        /* Who still has to mount or enter gets the filter afterwards. */
+        if (r >= 0 && !(needs & WORKER_NEEDS_MOUNTS))
+                r = seccomp_filter_install(needs & (WORKER_NEEDS_NETWORK | WORKER_NEEDS_JOURNAL));
         return r < 0 ? error_set_errno(error, r, "can't give up the worker's privileges") : 0;
 }
 
 int sandbox_drop_mounts(WorkerNeeds needs, Error *error) {
-        int r = geteuid() == 0 ? set_capabilities(needs & ~WORKER_NEEDS_MOUNTS) : 0;
-
+        if (geteuid() != 0)
+                return 0;
+        int r = set_capabilities(needs & ~WORKER_NEEDS_MOUNTS);
         if (r >= 0)
                 r = sandbox_die_with_parent();
+        if (r >= 0)
+                r = seccomp_filter_install(false);
         return r < 0 ? error_set_errno(error, r, "can't give up the worker's privileges") : 0;
 }

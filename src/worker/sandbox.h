@@ -4,7 +4,8 @@
 /* What a worker gives up before it looks at a byte that a stranger wrote. It stays root, since all that it touches is
  * root's, but without capabilities beyond those the verb needs, without any new ones to be had (no_new_privs), and in a
  * mount namespace of its own: with nothing in it but the state directory and /proc, or, where the network is needed,
- * with all the rest read-only; and in an empty network namespace, where the network is not needed. */
+ * with all the rest read-only; in an empty network namespace, where the network is not needed; and behind a filter of
+ * system calls (seccomp-filter.h). */
 
 #include "worker.h"
 
