@@ -2,6 +2,7 @@
 
 import pathlib
 import re
+import shutil
 import time
 
 import pytest
@@ -253,4 +254,26 @@ def test_completion_in_bash(terminal, busybox_image, name):
     complete(f"berthctl cp {name[:6]}", f"{name}:")
     complete(f"berthctl cp {name}:/etc/pass", f"{name}:/etc/passwd")
     complete(f"berthctl cp {name}:/et", f"{name}:/etc/")
+    run("berthctl", "rm", "-f", name)
+
+
+@pytest.mark.skipif(not shutil.which("zsh"), reason="there is no zsh here")
+def test_completion_in_zsh(terminal, busybox_image, name):
+    run("berthctl", "run", "-d", "--name", name, busybox_image, "sleep", "1000")
+    terminal.type("exec zsh -f\n")
+    terminal.type("PS1='READY> '; autoload -Uz compinit; compinit -u -d /tmp/zcompdump; clear\n")
+    terminal.wait_for_prompt()
+
+    def complete(words, expected):
+        terminal.type(words)
+        terminal.key("Tab")
+        terminal.wait_for(expected)
+        terminal.key("C-u")
+        terminal.type("clear\n")
+        terminal.wait_for_prompt()
+    complete(f"berthctl stop {name[:6]}", f"berthctl stop {name}")
+    complete("berthctl st", "start  -- Start stopped containers")
+    complete("berthctl run --pull=alw", "--pull=always")
+    complete("berthctl run -d busyb", "busybox:latest")
+    complete(f"berthctl cp {name}:/etc/pass", f"{name}:/etc/passwd")
     run("berthctl", "rm", "-f", name)
