@@ -34,13 +34,8 @@ static const struct {
 };
 
 int ctl_error_from_bus(const sd_bus_error *e, int r, Error *error) {
-        if (!e || !sd_bus_error_is_set(e)) {
-                if (r == -EOPNOTSUPP)
-                        return error_set(error, ERROR_UNSUPPORTED,
-                                         "this needs to hand over a file, which can't be done with another "
-                                         "host (-H)");
+        if (!e || !sd_bus_error_is_set(e))
                 return error_set_errno(error, r < 0 ? r : -EIO, "cannot talk to berthd");
-        }
         if (startswith(e->name, "org.berth1.Error."))
                 return error_set(error, error_kind_from_bus_name(e->name), "%s",
                                  isempty(e->message) ? e->name : e->message);
@@ -83,15 +78,36 @@ void ctl_disconnect(Ctl *ctl) {
                 ctl->bus = sd_bus_flush_close_unref(ctl->bus);
 }
 
+static bool is_one_of(const char *member, const char *const *members, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                if (streq(members[i], member))
+                        return true;
+        return false;
+}
+
+/* Methods that take or give a descriptor, which no connection to another machine can carry. */
+static bool passes_descriptors(const char *member) {
+        static const char *const members[] = { "Attach",      "Exec",       "Logs",   "Changes",
+                                               "GetArchive",  "PutArchive", "Export", "LoadImages",
+                                               "ImportImage", "SaveImages" };
+
+        return is_one_of(member, members, ELEMENTSOF(members));
+}
+
+int ctl_check_local(const Ctl *ctl, Error *error) {
+        if (!ctl->host)
+                return 0;
+        return error_set(error, ERROR_UNSUPPORTED,
+                         "streams and files can't be passed to another host (ssh %s berthctl … works)",
+                         ctl->host);
+}
+
 /* Methods that everybody may call; before any other polkit may want a password. */
 static bool is_free(const char *member) {
         static const char *const members[] = { "GetContainer", "ListContainers", "GetImage", "ListImages",
                                                "Version",      "Wait",           "Get",      "GetAll" };
 
-        for (size_t i = 0; i < ELEMENTSOF(members); i++)
-                if (streq(members[i], member))
-                        return true;
-        return false;
+        return is_one_of(member, members, ELEMENTSOF(members));
 }
 
 int ctl_message_new(Ctl *ctl, const char *path, const char *interface, const char *member,
@@ -99,6 +115,8 @@ int ctl_message_new(Ctl *ctl, const char *path, const char *interface, const cha
         int r = ctl_connect(ctl, error);
 
         if (r < 0)
+                return r;
+        if (passes_descriptors(member) && (r = ctl_check_local(ctl, error)) < 0)
                 return r;
         if (!ctl->host && !is_free(member))
                 polkit_agent_open();

@@ -50,6 +50,8 @@ void ctl_report(const Error *error);
 
 int ctl_connect(Ctl *ctl, Error *error);
 void ctl_disconnect(Ctl *ctl);
+/* ERROR_UNSUPPORTED with -H: what follows passes descriptors. */
+int ctl_check_local(const Ctl *ctl, Error *error);
 /* Connects when needed. interface NULL: the manager's, path NULL: the manager. */
 int ctl_message_new(Ctl *ctl, const char *path, const char *interface, const char *member,
                     sd_bus_message **ret, Error *error);

@@ -206,6 +206,7 @@ int verb_run(void *context, char **arguments, void *options, Error *error) {
         if (o->detach && o->attach)
                 return error_set(error, ERROR_INVALID, "--attach and --detach contradict each other");
         if ((r = choose_streams(o, &session, error)) < 0 ||
+            (!o->detach && (r = ctl_check_local(ctl, error)) < 0) ||
             (!o->detach &&
              (r = session_check_terminal(o->spec.terminal, session.standard_input, error)) < 0))
                 return r;

@@ -186,7 +186,7 @@ static int print_status(Ctl *ctl, const char *name, const StatusOptions *o, bool
                 print_usage(&usage);
                 print_cgroup(p);
         }
-        if (o->lines > 0) {
+        if (o->lines > 0 && !ctl->host) {
                 LogRequest request = {
                         .path = path, .tail_set = true, .tail = o->lines, .short_name = json_text(p, "Name")
                 };

@@ -104,6 +104,22 @@ def test_without_rights(as_user, container):
     assert run("berthctl", "inspect", "-f", "{{.State.Status}}", container).stdout == b"running\n"
 
 
+def test_another_host(container, tmp_path):
+    """-H speaks to the bus there through ssh, which is a stand-in here. Descriptors can't go that way."""
+    ssh = tmp_path / "ssh"
+    ssh.write_text("#!/bin/sh\nwhile [ \"$1\" != -- ]; do shift; done\nhost=$2; shift 2\n"
+                   f"echo $host >> {tmp_path}/hosts; exec \"$@\"\n")
+    ssh.chmod(0o755)
+    path = f"PATH={tmp_path}:{os.environ['PATH']}"
+    assert run("env", path, "berthctl", "-H", "user@far", "ps", "-q").stdout.decode().split() == [container]
+    assert (tmp_path / "hosts").read_text() == "user@far\n"
+    assert b"State: running" in run("env", path, "berthctl", "-H", "far", "status", "-n0", container).stdout
+    assert run("env", path, "berthctl", "-H", "far", "kill", container).returncode == 0
+    for words in (["load", "-i", "/etc/passwd"], ["logs", container], ["exec", container, "true"], ["run", "--rm", "busybox", "true"]):
+        failed = run("env", path, "berthctl", "-H", "far", *words, check=False)
+        assert failed.returncode in (1, 125) and b"can't be passed to another host" in failed.stderr
+
+
 # --- exit codes ---------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("command, status", [
