@@ -20,6 +20,8 @@ static const struct {
           "berthd does not start (systemctl status berthd, journalctl -u berthd)" },
         { "org.freedesktop.systemd1.NoSuchUnit", ERROR_FAILED,
           "berthd does not start: its unit is missing (is berth installed completely?)" },
+        { "org.freedesktop.systemd1.UnitMasked", ERROR_FAILED,
+          "berthd does not start: its unit is masked (systemctl unmask berthd)" },
         { "org.freedesktop.DBus.Error.TimedOut", ERROR_FAILED,
           "berthd does not start in time (systemctl status berthd, journalctl -u berthd)" },
         { SD_BUS_ERROR_TIMEOUT, ERROR_FAILED, "berthd does not answer in time (systemctl status berthd)" },
@@ -63,6 +65,9 @@ int ctl_connect(Ctl *ctl, Error *error) {
         int r = open_bus(ctl, &ctl->bus);
         if (r < 0 && ctl->host)
                 return error_set_errno(error, r, "cannot reach the bus of %s", ctl->host);
+        if (r == -ENOMEDIUM && ctl->user)
+                return error_set(error, ERROR_FAILED,
+                                 "you have no bus of your own: it comes with a login session");
         if (r < 0 && ctl->user)
                 return error_set_errno(error, r, "cannot reach your user's bus (is there a session?)");
         if (r < 0)
