@@ -281,6 +281,13 @@ int64_t blob_writer_wait(BlobWriter *writer, uint64_t offset, Error *error) {
         return r;
 }
 
+bool blob_writer_is_ahead(BlobWriter *writer, uint64_t offset) {
+        pthread_mutex_lock(&writer->mutex);
+        bool ahead = writer->state != WRITER_OPEN || writer->received > offset;
+        pthread_mutex_unlock(&writer->mutex);
+        return ahead;
+}
+
 int blob_writer_fd(BlobWriter *writer) {
         return writer->fd;
 }

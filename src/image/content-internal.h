@@ -30,5 +30,7 @@ int content_sync(ContentStore *content);
 /* Waits until the writer has more than `offset` bytes. Returns how many it has, or 0 when it is committed and `offset`
  * is its size; a negative errno when it was aborted, or the store's owner has cancelled. */
 int64_t blob_writer_wait(BlobWriter *writer, uint64_t offset, Error *error);
+/* blob_writer_wait() would return at once. */
+bool blob_writer_is_ahead(BlobWriter *writer, uint64_t offset);
 int blob_writer_fd(BlobWriter *writer); /* borrowed; for pread() */
 bool blob_writer_is_committed(BlobWriter *writer);

@@ -60,10 +60,29 @@ struct LayerUnpack {
 
 /* ---- the blob as a source ---- */
 
+static void take_slot(LayerUnpack *unpack) {
+        while (sem_wait(&unpack->content->unpack_slots) < 0)
+                ;
+}
+
+static void give_slot_back(LayerUnpack *unpack) {
+        sem_post(&unpack->content->unpack_slots);
+}
+
+/* While the network brings nothing, another layer may have the processor. */
+static int64_t wait_for_writer(LayerUnpack *unpack, Error *error) {
+        if (blob_writer_is_ahead(unpack->writer, unpack->position))
+                return blob_writer_wait(unpack->writer, unpack->position, error);
+        give_slot_back(unpack);
+        int64_t n = blob_writer_wait(unpack->writer, unpack->position, error);
+        take_slot(unpack);
+        return n;
+}
+
 static ssize_t follow_writer(LayerUnpack *unpack, Error *error) {
         if (unpack->position < unpack->available)
                 return 1;
-        int64_t n = blob_writer_wait(unpack->writer, unpack->position, error);
+        int64_t n = wait_for_writer(unpack, error);
         if (n > 0)
                 unpack->available = n;
         return n;
@@ -275,7 +294,7 @@ static int await_writer(LayerUnpack *unpack, Error *error) {
         int64_t n = 1;
 
         while (unpack->writer && n > 0) {
-                n = blob_writer_wait(unpack->writer, unpack->position, error);
+                n = wait_for_writer(unpack, error);
                 if (n > 0)
                         unpack->position = n;
         }
@@ -303,11 +322,10 @@ static void *unpack_thread(void *userdata) {
         LayerUnpack *unpack = userdata;
         bool made = false;
 
-        while (sem_wait(&unpack->content->unpack_slots) < 0)
-                ;
+        take_slot(unpack);
         unpack->result = unpack_layer(unpack, &made, &unpack->error);
         /* What follows waits for the disk, and the next layer need not. */
-        sem_post(&unpack->content->unpack_slots);
+        give_slot_back(unpack);
         if (made)
                 unpack->result = publish_folder(unpack, &unpack->error);
         remove_folder(unpack);
