@@ -187,12 +187,12 @@ def test_progress(server, state):
 # --- HTTPS ------------------------------------------------------------------------------------------------
 
 def make_authority(folder):
-    """A certificate authority, and a certificate of it for registry.test: (authority, (certificate, key))."""
+    """A certificate authority, and a certificate of it for registry.test and Docker's hosts: (authority, (certificate, key))."""
     run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=berth test",
         "-keyout", folder / "ca.key", "-out", folder / "ca.crt")
     run("openssl", "req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=registry.test",
         "-keyout", folder / "key", "-out", folder / "request")
-    (folder / "names").write_text("subjectAltName=DNS:registry.test\n")
+    (folder / "names").write_text("subjectAltName=DNS:registry.test,DNS:registry-1.docker.io,DNS:auth.docker.io\n")
     run("openssl", "x509", "-req", "-in", folder / "request", "-CA", folder / "ca.crt", "-CAkey", folder / "ca.key",
         "-CAcreateserial", "-days", "2", "-extfile", folder / "names", "-out", folder / "crt")
     return folder / "ca.crt", (folder / "crt", folder / "key")
@@ -208,7 +208,7 @@ def registry_test():
     """The name registry.test means this host."""
     hosts = pathlib.Path("/etc/hosts")
     before = hosts.read_text() if hosts.exists() else ""
-    hosts.write_text(f"{before}\n127.0.0.1 registry.test other.test\n")
+    hosts.write_text(f"{before}\n127.0.0.1 registry.test other.test registry-1.docker.io auth.docker.io\n")
     yield "registry.test"
     hosts.write_text(before)
 
@@ -240,6 +240,19 @@ def test_https(authority, registry_test, state):
             assert (state / "images").is_dir()
             wrong = name.replace("registry.test", "other.test")     # not a name in the certificate
             assert "cannot trust" in fails(state, wrong, "Registry")
+
+
+def test_docker_hub(authority, registry_test, state):
+    """A short name is asked of the host that Docker asks, with the token server that Docker Hub names."""
+    certificate, pair = authority
+    with trusted(certificate), BadRegistry(tls=pair, port=443) as server:
+        server.add_image("library/busybox", "latest", [tar_of({"bin": None})])
+        server.spoil("/v2/", bearer("https://auth.docker.io/token", "t", "repository:library/busybox:pull"))
+        server.spoil("^/token", status(200, b'{"token": "t"}'))
+        result = pull(state, "busybox")
+        assert result["Images"][0]["Names"] == ["docker.io/library/busybox:latest"]
+        hosts = [request.headers["Host"] for request in server.requests]
+        assert hosts == ["registry-1.docker.io", "auth.docker.io"] + 3 * ["registry-1.docker.io"]
 
 
 def test_plain_http_only_where_it_is_allowed(registry_test, state):

@@ -182,13 +182,13 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 class BadRegistry:
-    """On loopback. tls: (certificate file, key file). host: how the address names it."""
+    """On loopback. tls: (certificate file, key file). host: how the address names it. port: 0 for any."""
 
-    def __init__(self, tls=None, host="127.0.0.1"):
+    def __init__(self, tls=None, host="127.0.0.1", port=0):
         self.manifests, self.blobs, self.requests, self.rules = {}, {}, [], []
         self.ranges = True      # answers Range requests
         self.lock = threading.Lock()
-        self.server = Server(("127.0.0.1", 0), Handler)
+        self.server = Server(("127.0.0.1", port), Handler)
         self.server.owner = self
         if tls:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
