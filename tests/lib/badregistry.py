@@ -60,7 +60,7 @@ def stall(after, release):
         handler.head(code, {**headers, "Content-Length": len(body)})
         handler.wfile.write(body[:after])
         handler.wfile.flush()
-        release.wait(60)
+        release.wait(90)
         handler.wfile.write(body[after:])
     return rule
 
