@@ -12,31 +12,6 @@
 
 /* What concerns a container's files is a worker's work, in jobs where it may take long. */
 
-int call_make_job(Call *call, WorkerRequest *request, const int *fds, size_t n_fds,
-                  const JobOptions *options, JobParameters *parameters, Job **ret, Error *error) {
-        parameters->call = call->message;
-        parameters->action = call->action;
-        if (options && options->cancel_on_disconnect)
-                parameters->flags |= JOB_CANCEL_ON_DISCONNECT;
-        int r = job_new(call->daemon->manager, request, fds, n_fds, parameters, ret, error);
-        if (r < 0)
-                object_done(&worker_request_type, request);
-        return r;
-}
-
-static int make_request(const char *verb, WorkerRequest *request, Error *error) {
-        object_init(&worker_request_type, request);
-        return free_and_strdup(&request->verb, verb) < 0
-                       ? error_set_errno(error, -ENOMEM, "cannot make a job")
-                       : 0;
-}
-
-static int reply_job(Call *call, const Job *job) {
-        _cleanup_free_ char *path = job_path(job);
-
-        return path ? sd_bus_reply_method_return(call->message, "o", path) : -ENOMEM;
-}
-
 /* ---- cp ---- */
 
 typedef struct GetOptions {
@@ -66,7 +41,7 @@ int method_get_archive(Call *call, Error *error) {
         if (pipe2(fds, O_CLOEXEC) < 0)
                 return error_set_errno(error, negative_errno(), "cannot make a pipe");
         _cleanup_close_ int from = fds[0], to = fds[1];
-        if ((r = make_request("get", &request, error)) < 0)
+        if ((r = call_make_request("get", &request, error)) < 0)
                 return r;
         request.follow_link = options.follow_link;
         request.path = strdup(path);
@@ -100,14 +75,14 @@ int method_put_archive(Call *call, Error *error) {
 
         if ((r = call_read(call, error, "sh", &path, &fd)) < 0 ||
             (r = call_read_options(call, &put_options_type, &options, error)) < 0 ||
-            (r = make_request("put", &request, error)) < 0)
+            (r = call_make_request("put", &request, error)) < 0)
                 return r;
         request.no_overwrite_dir_non_dir = options.no_overwrite_dir_non_dir;
         request.copy_ids = options.copy_ids;
         request.path = strdup(path);
         parameters.subject = path;
         r = call_make_job(call, &request, &fd, 1, &options.job, &parameters, &job, error);
-        return r < 0 ? r : reply_job(call, job);
+        return r < 0 ? r : call_reply_job(call, job);
 }
 
 int method_export(Call *call, Error *error) {
@@ -117,10 +92,11 @@ int method_export(Call *call, Error *error) {
         int fd, r;
         Job *job;
 
-        if ((r = call_read(call, error, "h", &fd)) < 0 || (r = make_request("export", &request, error)) < 0)
+        if ((r = call_read(call, error, "h", &fd)) < 0 ||
+            (r = call_make_request("export", &request, error)) < 0)
                 return r;
         r = call_make_job(call, &request, &fd, 1, NULL, &parameters, &job, error);
-        return r < 0 ? r : reply_job(call, job);
+        return r < 0 ? r : call_reply_job(call, job);
 }
 
 /* ---- commit ---- */
@@ -183,7 +159,7 @@ static int commit_config(Call *call, const Container *c, ImageConfig *config) {
 
 static int commit_request(Call *call, const char *name, CommitOptions *options, WorkerRequest *request,
                           Error *error) {
-        int r = make_request("commit", request, error);
+        int r = call_make_request("commit", request, error);
 
         if (r >= 0 && (r = commit_config(call, call->object, &request->config)) < 0)
                 error_set_errno(error, r, "cannot commit");
@@ -232,7 +208,7 @@ int method_commit(Call *call, Error *error) {
         if (r >= 0)
                 r = call_make_job(call, &request, NULL, 0, &options.job, &parameters, &job, error);
         object_done(&commit_options_type, &options);
-        return r < 0 ? r : reply_job(call, job);
+        return r < 0 ? r : call_reply_job(call, job);
 }
 
 /* ---- short ones, without a job ---- */
@@ -278,7 +254,7 @@ static int start_short(Call *call, const char *verb, const char *path, int fd, b
         ShortWork *work = new0(ShortWork, 1);
         if (!work)
                 return error_set_errno(error, -ENOMEM, "cannot start a worker");
-        int r = make_request(verb, &request, error);
+        int r = call_make_request(verb, &request, error);
         if (r >= 0 && ((r = container_files_request(manager, call->object, &request)) < 0 ||
                        (r = free_and_strdup(&request.path, path)) < 0 ||
                        (r = free_and_strdup(&request.state_directory, STATE_DIRECTORY)) < 0))

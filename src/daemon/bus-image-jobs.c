@@ -6,19 +6,6 @@
 
 /* The manager's methods that are jobs: images in and out. */
 
-static int make_request(const char *verb, WorkerRequest *request, Error *error) {
-        object_init(&worker_request_type, request);
-        return free_and_strdup(&request->verb, verb) < 0
-                       ? error_set_errno(error, -ENOMEM, "cannot make a job")
-                       : 0;
-}
-
-static int reply_job(Call *call, const Job *job) {
-        _cleanup_free_ char *path = job_path(job);
-
-        return path ? sd_bus_reply_method_return(call->message, "o", path) : -ENOMEM;
-}
-
 /* Names that images may get here: without digest. */
 static int add_name(char ***names, const char *reference, Error *error) {
         _cleanup_free_ char *canonical = NULL;
@@ -57,7 +44,7 @@ static int pull_request(const char *reference, PullOptions *options, WorkerReque
         Reference parsed;
         int r;
 
-        if ((r = make_request("pull", request, error)) < 0 ||
+        if ((r = call_make_request("pull", request, error)) < 0 ||
             (r = reference_canonicalize(reference, &request->reference, error)) < 0)
                 return r;
         request->platform = TAKE_PTR(options->platform);
@@ -87,7 +74,7 @@ static int pull(Call *call, const char *reference, PullOptions *options, Error *
         if (image)
                 parameters.image = image->record.digest;
         r = call_make_job(call, &request, NULL, 0, &options->job, &parameters, &job, error);
-        return r < 0 ? r : reply_job(call, job);
+        return r < 0 ? r : call_reply_job(call, job);
 }
 
 int method_pull_image(Call *call, Error *error) {
@@ -117,10 +104,10 @@ int method_load_images(Call *call, Error *error) {
 
         if ((r = call_read(call, error, "h", &fd)) < 0 ||
             (r = call_read_options(call, &job_options_type, &options, error)) < 0 ||
-            (r = make_request("load", &request, error)) < 0)
+            (r = call_make_request("load", &request, error)) < 0)
                 return r;
         r = call_make_job(call, &request, &fd, 1, &options, &parameters, &job, error);
-        return r < 0 ? r : reply_job(call, job);
+        return r < 0 ? r : call_reply_job(call, job);
 }
 
 typedef struct ImportOptions {
@@ -149,7 +136,7 @@ int method_import_image(Call *call, Error *error) {
         if ((r = call_read(call, error, "hs", &fd, &reference)) < 0 ||
             (r = call_read_options(call, &import_options_type, &options, error)) < 0)
                 return r;
-        r = make_request("import", &request, error);
+        r = call_make_request("import", &request, error);
         if (r >= 0 && !isempty(reference))
                 r = add_name(&request.names, reference, error);
         if (r >= 0) {
@@ -161,7 +148,7 @@ int method_import_image(Call *call, Error *error) {
         } else
                 object_done(&worker_request_type, &request);
         object_done(&import_options_type, &options);
-        return r < 0 ? r : reply_job(call, job);
+        return r < 0 ? r : call_reply_job(call, job);
 }
 
 /* An image that is named by a name of its own goes out under that name; one named by digest or id, under none. */
@@ -185,7 +172,7 @@ static int save(Call *call, char **references, int fd, const JobOptions *options
         WorkerRequest request;
         Job *job;
 
-        int r = make_request("save", &request, error);
+        int r = call_make_request("save", &request, error);
         for (size_t i = 0; r >= 0 && references[i]; i++)
                 r = add_saved(call, references[i], &request, error);
         if (r < 0) {
@@ -193,7 +180,7 @@ static int save(Call *call, char **references, int fd, const JobOptions *options
                 return r;
         }
         r = call_make_job(call, &request, &fd, 1, options, &parameters, &job, error);
-        return r < 0 ? r : reply_job(call, job);
+        return r < 0 ? r : call_reply_job(call, job);
 }
 
 int method_save_images(Call *call, Error *error) {

@@ -15,6 +15,33 @@ static Daemon *daemon_of(const Job *job) {
         return job->manager->userdata;
 }
 
+/* ---- making one ---- */
+
+int call_make_request(const char *verb, WorkerRequest *request, Error *error) {
+        object_init(&worker_request_type, request);
+        return free_and_strdup(&request->verb, verb) < 0
+                       ? error_set_errno(error, -ENOMEM, "cannot make a job")
+                       : 0;
+}
+
+int call_make_job(Call *call, WorkerRequest *request, const int *fds, size_t n_fds,
+                  const JobOptions *options, JobParameters *parameters, Job **ret, Error *error) {
+        parameters->call = call->message;
+        parameters->action = call->action;
+        if (options && options->cancel_on_disconnect)
+                parameters->flags |= JOB_CANCEL_ON_DISCONNECT;
+        int r = job_new(call->daemon->manager, request, fds, n_fds, parameters, ret, error);
+        if (r < 0)
+                object_done(&worker_request_type, request);
+        return r;
+}
+
+int call_reply_job(Call *call, const Job *job) {
+        _cleanup_free_ char *path = job_path(job);
+
+        return path ? sd_bus_reply_method_return(call->message, "o", path) : -ENOMEM;
+}
+
 /* ---- the result ---- */
 
 static int append_image(sd_bus_message *m, const char *digest) {

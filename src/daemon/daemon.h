@@ -116,6 +116,9 @@ typedef struct JobOptions {
 #define JOB_OPTION_FIELD \
         { "CancelOnDisconnect", FIELD_BOOL, offsetof(JobOptions, cancel_on_disconnect) }
 
+/* An empty request for this verb of the worker. */
+int call_make_request(const char *verb, WorkerRequest *request, Error *error);
 /* Makes the job; takes over *request. */
 int call_make_job(Call *call, WorkerRequest *request, const int *fds, size_t n_fds,
                   const JobOptions *options, JobParameters *parameters, Job **ret, Error *error);
+int call_reply_job(Call *call, const Job *job);

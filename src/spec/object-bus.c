@@ -213,24 +213,6 @@ static int read_number(const ObjectType *type, const Field *f, void *target, sd_
         return 0;
 }
 
-static int check_text(const ObjectType *type, const Field *f, const char *s, Error *error) {
-        size_t max = f->type == FIELD_STRING && f->max ? f->max : OBJECT_STRING_MAX;
-
-        if (strlen(s) > max)
-                return error_set(error, ERROR_LIMIT, "%s: field %s is longer than %zu bytes", type->name,
-                                 f->name, max);
-        return 0;
-}
-
-static int check_count(const ObjectType *type, const Field *f, size_t n, Error *error) {
-        size_t max = f->max ?: OBJECT_ITEMS_MAX;
-
-        if (n > max)
-                return error_set(error, ERROR_LIMIT, "%s: field %s has more than %zu items", type->name,
-                                 f->name, max);
-        return 0;
-}
-
 static int read_strv(const ObjectType *type, const Field *f, char ***target, sd_bus_message *m,
                      Error *error) {
         const char *s;
@@ -241,7 +223,8 @@ static int read_strv(const ObjectType *type, const Field *f, char ***target, sd_
         if (r <= 0)
                 return wrong_type(type, f, error);
         while ((r = sd_bus_message_read(m, "s", &s)) > 0) {
-                if ((r = check_count(type, f, ++n, error)) < 0 || (r = check_text(type, f, s, error)) < 0)
+                if ((r = field_check_count(type, f, ++n, error)) < 0 ||
+                    (r = field_check_text(type, f, s, error)) < 0)
                         return r;
                 if ((r = strv_extend(target, s)) < 0)
                         return error_set_errno(error, r, "%s", type->name);
@@ -259,7 +242,8 @@ static int read_map(const ObjectType *type, const Field *f, char ***target, sd_b
         if (r <= 0)
                 return wrong_type(type, f, error);
         while ((r = sd_bus_message_read(m, "{ss}", &key, &s)) > 0) {
-                if ((r = check_count(type, f, ++n, error)) < 0 || (r = check_text(type, f, s, error)) < 0)
+                if ((r = field_check_count(type, f, ++n, error)) < 0 ||
+                    (r = field_check_text(type, f, s, error)) < 0)
                         return r;
                 if (strchr(key, '='))
                         return error_set(error, ERROR_INVALID,
@@ -278,7 +262,7 @@ static int read_list(const ObjectType *type, const Field *f, List *list, sd_bus_
         if (r <= 0)
                 return wrong_type(type, f, error);
         while ((r = sd_bus_message_at_end(m, false)) == 0) {
-                if ((r = check_count(type, f, list->n + 1, error)) < 0)
+                if ((r = field_check_count(type, f, list->n + 1, error)) < 0)
                         return r;
                 void *item = list_append(list, f->type_of);
                 if (!item)
@@ -294,19 +278,12 @@ static int read_word(const ObjectType *type, const Field *f, void *target, sd_bu
 
         if (sd_bus_message_read(m, "s", &s) <= 0)
                 return wrong_type(type, f, error);
-        int r = check_text(type, f, s, error);
+        int r = field_check_text(type, f, s, error);
         if (r < 0)
                 return r;
         if (f->type == FIELD_STRING)
                 return free_and_strdup(target, s);
-        r = enum_from_string(f->words, s);
-        if (r < 0) {
-                _cleanup_free_ char *words = strv_join((char **) f->words, ", ");
-                return error_set(error, ERROR_INVALID, "%s: %s \"%s\" is unknown; it is one of %s",
-                                 type->name, f->name, s, strempty(words));
-        }
-        *(int *) target = r;
-        return 0;
+        return field_read_word(type, f, s, target, error);
 }
 
 static int read_value(const ObjectType *type, const Field *f, void *target, sd_bus_message *m,

@@ -110,25 +110,15 @@ static int wrong_type(const ObjectType *type, const Field *f, const char *expect
         return error_set(error, ERROR_INVALID, "%s: field %s must be %s", type->name, f->name, expected);
 }
 
-static int check_count(const ObjectType *type, const Field *f, size_t n, Error *error) {
-        size_t max = f->max ?: OBJECT_ITEMS_MAX;
-
-        if (n > max)
-                return error_set(error, ERROR_LIMIT, "%s: field %s has %zu items, at most %zu are allowed",
-                                 type->name, f->name, n, max);
-        return 0;
-}
-
 static int read_string(const ObjectType *type, const Field *f, const json_t *value, const char **ret,
                        Error *error) {
         const char *s = json_string_value(value);
 
         if (!s || json_string_length(value) != strlen(s))
                 return wrong_type(type, f, "a string", error);
-        size_t max = f->type == FIELD_STRING && f->max ? f->max : OBJECT_STRING_MAX;
-        if (json_string_length(value) > max)
-                return error_set(error, ERROR_LIMIT, "%s: field %s is longer than %zu bytes", type->name,
-                                 f->name, max);
+        int r = field_check_text(type, f, s, error);
+        if (r < 0)
+                return r;
         *ret = s;
         return 0;
 }
@@ -140,7 +130,7 @@ static int read_strv(const ObjectType *type, const Field *f, char ***target, con
 
         if (!json_is_array(value))
                 return wrong_type(type, f, "a list of strings", error);
-        int r = check_count(type, f, json_array_size(value), error);
+        int r = field_check_count(type, f, json_array_size(value), error);
         if (r < 0)
                 return r;
         json_array_foreach(value, i, item) {
@@ -162,7 +152,7 @@ static int read_map(const ObjectType *type, const Field *f, char ***target, cons
 
         if (!json_is_object(value))
                 return wrong_type(type, f, "a map of strings", error);
-        int r = check_count(type, f, json_object_size(value), error);
+        int r = field_check_count(type, f, json_object_size(value), error);
         if (r < 0)
                 return r;
         json_object_foreach((json_t *) value, key, item) {
@@ -188,7 +178,7 @@ static int read_list(const ObjectType *type, const Field *f, List *list, const j
 
         if (!json_is_array(value))
                 return wrong_type(type, f, "a list of objects", error);
-        int r = check_count(type, f, json_array_size(value), error);
+        int r = field_check_count(type, f, json_array_size(value), error);
         if (r < 0)
                 return r;
         json_array_foreach(value, i, element) {
@@ -244,16 +234,7 @@ static int read_enum(const ObjectType *type, const Field *f, int *target, const 
         const char *s;
 
         int r = read_string(type, f, value, &s, error);
-        if (r < 0)
-                return r;
-        r = enum_from_string(f->words, s);
-        if (r < 0) {
-                _cleanup_free_ char *words = strv_join((char **) f->words, ", ");
-                return error_set(error, ERROR_INVALID, "%s: %s \"%s\" is unknown; it is one of %s",
-                                 type->name, f->name, s, strempty(words));
-        }
-        *target = r;
-        return 0;
+        return r < 0 ? r : field_read_word(type, f, s, target, error);
 }
 
 static int field_from_json(const ObjectType *type, const Field *f, void *target, const json_t *value,

@@ -130,3 +130,33 @@ const Field *object_find_field(const ObjectType *type, const char *name) {
                         return f;
         return NULL;
 }
+
+int field_check_text(const ObjectType *type, const Field *field, const char *s, Error *error) {
+        size_t max = field->type == FIELD_STRING && field->max ? field->max : OBJECT_STRING_MAX;
+
+        if (strlen(s) > max)
+                return error_set(error, ERROR_LIMIT, "%s: field %s is longer than %zu bytes", type->name,
+                                 field->name, max);
+        return 0;
+}
+
+int field_check_count(const ObjectType *type, const Field *field, size_t n, Error *error) {
+        size_t max = field->max ?: OBJECT_ITEMS_MAX;
+
+        if (n > max)
+                return error_set(error, ERROR_LIMIT, "%s: field %s has more than %zu items", type->name,
+                                 field->name, max);
+        return 0;
+}
+
+int field_read_word(const ObjectType *type, const Field *field, const char *s, int *ret, Error *error) {
+        int r = enum_from_string(field->words, s);
+
+        if (r < 0) {
+                _cleanup_free_ char *words = strv_join((char **) field->words, ", ");
+                return error_set(error, ERROR_INVALID, "%s: %s \"%s\" is unknown; it is one of %s",
+                                 type->name, field->name, s, strempty(words));
+        }
+        *ret = r;
+        return 0;
+}

@@ -87,6 +87,11 @@ typedef enum ObjectFlags {
         OBJECT_INTERNAL = 1 << 1, /* writing: with the FIELD_INTERNAL fields */
 } ObjectFlags;
 
+/* What both readers check: the limits of a field, and the words of an enumeration. 0, ERROR_LIMIT or ERROR_INVALID. */
+int field_check_text(const ObjectType *type, const Field *field, const char *s, Error *error);
+int field_check_count(const ObjectType *type, const Field *field, size_t n, Error *error);
+int field_read_word(const ObjectType *type, const Field *field, const char *s, int *ret, Error *error);
+
 /* ---- JSON (object-json.c) ---- */
 
 /* A new reference, or NULL when out of memory. Empty fields are left out unless FIELD_ALWAYS. */

@@ -112,6 +112,17 @@ def berthctl():
 
 
 @pytest.fixture
+def berth():
+    """org.berth1 by an independent D-Bus client (tests/lib/berthbus.py), with a busybox image there."""
+    import berthbus  # its library is not needed for the tests that run outside
+
+    connected = berthbus.Berth()
+    berthbus.busybox(connected)
+    yield connected
+    connected.bus.close()
+
+
+@pytest.fixture
 def name():
     """A container name of the test's own."""
     return f"t-{uuid.uuid4().hex[:8]}"

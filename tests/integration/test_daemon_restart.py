@@ -12,18 +12,10 @@ import time
 import dbus
 import pytest
 
-from berthbus import STDIN, STDIN_EOF, Berth, busybox, error_of
+from berthbus import STDIN, STDIN_EOF, error_of
 from conftest import poll, run
 
 STATE = pathlib.Path("/var/lib/berth/containers")
-
-
-@pytest.fixture
-def berth():
-    connected = Berth()
-    busybox(connected)
-    yield connected
-    connected.bus.close()
 
 
 @pytest.fixture

@@ -12,18 +12,10 @@ import xml.etree.ElementTree
 import dbus
 import pytest
 
-from berthbus import CONTAINER, STDIN, STDIN_EOF, Berth, Job, busybox, error_of, options, plain
+from berthbus import CONTAINER, STDIN, STDIN_EOF, Berth, Job, error_of, options, plain
 from conftest import poll, run
 
 MANUAL = pathlib.Path(__file__).resolve().parents[2] / "man/org.berth1.5.scd"
-
-
-@pytest.fixture
-def berth():
-    connected = Berth()
-    busybox(connected)
-    yield connected
-    connected.bus.close()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import subprocess
 import dbus
 import pytest
 
-from berthbus import Berth, Job, busybox, error_of, options
+from berthbus import Job, error_of, options
 from conftest import poll, run
 
 MANUAL = pathlib.Path(__file__).resolve().parents[2] / "man/org.berth1.5.scd"
@@ -37,14 +37,6 @@ def methods():
         for name, arguments in re.findall(r"\*(\w+)\*\((.*?)\)(?:,|$)", found[1]) if "*Pause*" in line else \
                 re.findall(r"\*(\w+)\*\((.*)\)", found[1]):
             yield interface, name, re.findall(r"in _([^_]+)_", arguments), found[2]
-
-
-@pytest.fixture
-def berth():
-    connected = Berth()
-    busybox(connected)
-    yield connected
-    connected.bus.close()
 
 
 @pytest.fixture

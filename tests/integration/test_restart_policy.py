@@ -4,16 +4,8 @@ import time
 
 import pytest
 
-from berthbus import Berth, busybox, error_of
+from berthbus import error_of
 from conftest import poll
-
-
-@pytest.fixture
-def berth():
-    connected = Berth()
-    busybox(connected)
-    yield connected
-    connected.bus.close()
 
 
 @pytest.fixture

@@ -6,16 +6,7 @@ import time
 
 import pytest
 
-from berthbus import Berth, busybox
 from conftest import poll, run
-
-
-@pytest.fixture
-def berth():
-    connected = Berth()
-    busybox(connected)
-    yield connected
-    connected.bus.close()
 
 
 @pytest.fixture
