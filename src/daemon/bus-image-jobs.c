@@ -25,55 +25,38 @@ typedef enum PullPolicy { PULL_ALWAYS, PULL_MISSING, PULL_NEWER } PullPolicy;
 static const char *const pull_policy_words[] = { "always", "missing", "newer", NULL };
 
 typedef struct PullOptions {
-        JobOptions job;
+        RemoteOptions remote;
         char *platform;
         int policy;
-        bool insecure;
 } PullOptions;
 
 static const Field pull_options_fields[] = {
-        JOB_OPTION_FIELD,
+        REMOTE_OPTION_FIELDS,
         { "Platform", FIELD_STRING, offsetof(PullOptions, platform), .max = 256 },
         { "Policy", FIELD_ENUM, offsetof(PullOptions, policy), .words = pull_policy_words },
-        { "Insecure", FIELD_BOOL, offsetof(PullOptions, insecure) },
         {},
 };
 static const ObjectType pull_options_type = { "options", sizeof(PullOptions), pull_options_fields };
-
-static int pull_request(const char *reference, PullOptions *options, WorkerRequest *request, Error *error) {
-        Reference parsed;
-        int r;
-
-        if ((r = call_make_request("pull", request, error)) < 0 ||
-            (r = reference_canonicalize(reference, &request->reference, error)) < 0)
-                return r;
-        request->platform = TAKE_PTR(options->platform);
-        if (!options->insecure)
-                return 0;
-        if ((r = reference_parse(reference, &parsed, error)) < 0)
-                return r;
-        r = strv_extend(&request->insecure_registries, parsed.registry);
-        reference_done(&parsed);
-        return r < 0 ? error_set_errno(error, r, "cannot pull") : 0;
-}
 
 static int pull(Call *call, const char *reference, PullOptions *options, Error *error) {
         JobParameters parameters = { .subject = reference, .flags = JOB_ADDS_IMAGES };
         WorkerRequest request;
         Image *image = NULL;
         Job *job;
+        int r;
 
-        int r = pull_request(reference, options, &request, error);
-        if (r < 0) {
+        if ((r = call_make_request("pull", &request, error)) < 0 ||
+            (r = reference_canonicalize(reference, &request.reference, error)) < 0) {
                 object_done(&worker_request_type, &request);
                 return r;
         }
+        request.platform = TAKE_PTR(options->platform);
         /* always and newer are the same: what has not changed is not fetched. */
         if (options->policy == PULL_MISSING)
                 image = image_store_by_name(call->daemon->manager->images, request.reference);
         if (image)
                 parameters.image = image->record.digest;
-        r = call_make_job(call, &request, NULL, 0, &options->job, &parameters, &job, error);
+        r = call_make_remote_job(call, &request, NULL, 0, &options->remote, &parameters, &job, error);
         return r < 0 ? r : call_reply_job(call, job);
 }
 

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "bus.h"
 #include "daemon.h"
+#include "fd-util.h"
 #include "parse-util.h"
+#include "reference.h"
 #include "string-util.h"
 #include "strv.h"
 
@@ -34,6 +38,32 @@ int call_make_job(Call *call, WorkerRequest *request, const int *fds, size_t n_f
         if (r < 0)
                 object_done(&worker_request_type, request);
         return r;
+}
+
+static int allow_insecure(WorkerRequest *request, Error *error) {
+        _cleanup_(reference_done) Reference parsed = {};
+
+        int r = reference_parse(request->reference, &parsed, error);
+        if (r < 0)
+                return r;
+        r = strv_extend(&request->insecure_registries, parsed.registry);
+        return r < 0 ? error_set_errno(error, r, "cannot make a job") : 0;
+}
+
+int call_make_remote_job(Call *call, WorkerRequest *request, const int *fds, size_t n_fds,
+                         const RemoteOptions *options, JobParameters *parameters, Job **ret, Error *error) {
+        _cleanup_close_ int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        int all[2] = { options->credentials > 0 ? options->credentials : nothing };
+
+        int r = nothing < 0         ? error_set_errno(error, negative_errno(), "cannot open /dev/null")
+                : options->insecure ? allow_insecure(request, error)
+                                    : 0;
+        if (r < 0) {
+                object_done(&worker_request_type, request);
+                return r;
+        }
+        memcpy(all + 1, fds, n_fds * sizeof(int));
+        return call_make_job(call, request, all, n_fds + 1, &options->job, parameters, ret, error);
 }
 
 int call_reply_job(Call *call, const Job *job) {

@@ -116,9 +116,24 @@ typedef struct JobOptions {
 #define JOB_OPTION_FIELD \
         { "CancelOnDisconnect", FIELD_BOOL, offsetof(JobOptions, cancel_on_disconnect) }
 
+/* The same for jobs that speak to a registry. */
+typedef struct RemoteOptions {
+        JobOptions job;
+        bool insecure;
+        int credentials; /* credentials.h */
+} RemoteOptions;
+#define REMOTE_OPTION_FIELDS                                                               \
+        JOB_OPTION_FIELD, { "Insecure", FIELD_BOOL, offsetof(RemoteOptions, insecure) }, { \
+                "Credentials", FIELD_FD, offsetof(RemoteOptions, credentials)              \
+        }
+
 /* An empty request for this verb of the worker. */
 int call_make_request(const char *verb, WorkerRequest *request, Error *error);
 /* Makes the job; takes over *request. */
 int call_make_job(Call *call, WorkerRequest *request, const int *fds, size_t n_fds,
                   const JobOptions *options, JobParameters *parameters, Job **ret, Error *error);
+/* The same with a request that holds a canonical reference: allows its registry to be insecure, and puts the credentials
+ * (or an empty file) in front of the descriptors. n_fds: at most one. */
+int call_make_remote_job(Call *call, WorkerRequest *request, const int *fds, size_t n_fds,
+                         const RemoteOptions *options, JobParameters *parameters, Job **ret, Error *error);
 int call_reply_job(Call *call, const Job *job);

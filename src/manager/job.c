@@ -97,6 +97,8 @@ static int job_fill(Job *job, const int *fds, size_t n_fds, const JobParameters 
                         return negative_errno();
                 job->fds[job->n_fds++] = fd;
         }
+        job->request.limits = job->manager->conf.limits;
+        job->request.downloads = job->manager->conf.downloads;
         return track_owner(job);
 }
 

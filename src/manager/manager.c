@@ -255,6 +255,8 @@ int manager_load(Manager *m, Error *error) {
         Container *c, *next;
         int r;
 
+        if ((r = daemon_conf_load(&m->conf)) < 0)
+                return error_set_errno(error, r, "cannot read the configuration");
         if ((r = open_directories(m, error)) < 0 || (r = read_boot_id(m, error)) < 0 ||
             (r = image_store_open(STATE_DIRECTORY, &m->images, error)) < 0 ||
             (r = networks_new(m->event, m->state_fd, on_name_of, m, &m->networks, error)) < 0)

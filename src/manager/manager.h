@@ -8,6 +8,7 @@
 #include <systemd/sd-event.h>
 
 #include "container.h"
+#include "daemon-conf.h"
 #include "image-store.h"
 #include "network.h"
 #include "worker-process.h"
@@ -42,6 +43,7 @@ struct Manager {
         const ManagerHooks *hooks;
         void *userdata; /* of who set the hooks */
 
+        DaemonConf conf;
         int state_fd; /* STATE_DIRECTORY */
         ContainerContext context;
         ImageStore *images;

@@ -6,7 +6,7 @@
 
 static const Field image_layer_fields[] = {
         { "Digest", FIELD_STRING, F(ImageLayer, digest) },
-        { "DiffId", FIELD_STRING, F(ImageLayer, diff_id), FIELD_REQUIRED },
+        { "DiffId", FIELD_STRING, F(ImageLayer, diff_id) },
         { "MediaType", FIELD_STRING, F(ImageLayer, media_type) },
         { "Size", FIELD_UINT64, F(ImageLayer, size) },
         { "UnpackedSize", FIELD_UINT64, F(ImageLayer, unpacked_size) },
@@ -38,10 +38,25 @@ static const Field image_config_fields[] = {
 };
 const ObjectType image_config_type = { "image config", sizeof(ImageConfig), image_config_fields };
 
+const char *const image_kind_words[] = { "image", "index", "artifact", NULL };
+
+static const Field image_descriptor_fields[] = {
+        { "Digest", FIELD_STRING, F(ImageDescriptor, digest), FIELD_REQUIRED },
+        { "MediaType", FIELD_STRING, F(ImageDescriptor, media_type) },
+        { "Size", FIELD_UINT64, F(ImageDescriptor, size) },
+        { "OS", FIELD_STRING, F(ImageDescriptor, os) },
+        { "Architecture", FIELD_STRING, F(ImageDescriptor, architecture) },
+        { "Variant", FIELD_STRING, F(ImageDescriptor, variant) },
+        {},
+};
+const ObjectType image_descriptor_type = { "index entry", sizeof(ImageDescriptor), image_descriptor_fields };
+
 static const Field image_record_fields[] = {
         { "Digest", FIELD_STRING, F(ImageRecord, digest), FIELD_REQUIRED },
         { "MediaType", FIELD_STRING, F(ImageRecord, media_type) },
         { "ManifestSize", FIELD_UINT64, F(ImageRecord, manifest_size) },
+        { "Kind", FIELD_ENUM, F(ImageRecord, kind), FIELD_ALWAYS, .words = image_kind_words },
+        { "ArtifactType", FIELD_STRING, F(ImageRecord, artifact_type) },
         { "Id", FIELD_STRING, F(ImageRecord, id), FIELD_REQUIRED },
         { "Created", FIELD_TIMESTAMP, F(ImageRecord, created) },
         { "Author", FIELD_STRING, F(ImageRecord, author) },
@@ -53,6 +68,10 @@ static const Field image_record_fields[] = {
         { "Config", FIELD_OBJECT, F(ImageRecord, config), .type_of = &image_config_type },
         { "Layers", FIELD_LIST, F(ImageRecord, layers), .type_of = &image_layer_type, .max = 1000 },
         { "History", FIELD_LIST, F(ImageRecord, history), .type_of = &image_history_type, .max = 1000 },
+        { "Manifests", FIELD_LIST, F(ImageRecord, manifests), .type_of = &image_descriptor_type,
+          .max = 1000 },
+        { "Compressed", FIELD_LIST, F(ImageRecord, compressed), FIELD_INTERNAL, .type_of = &image_layer_type,
+          .max = 1000 },
         {},
 };
 
@@ -61,10 +80,16 @@ static int image_record_validate(const void *object, Error *error) {
 
         if (!digest_is_valid(record->digest) || !digest_is_valid(record->id))
                 return error_set(error, ERROR_CORRUPT, "image record: a digest is malformed");
-        for (size_t i = 0; i < record->layers.n; i++)
-                if (!digest_is_valid(LIST_ITEM(&record->layers, ImageLayer, i)->diff_id))
+        for (size_t i = 0; i < record->layers.n; i++) {
+                const ImageLayer *layer = LIST_ITEM(&record->layers, ImageLayer, i);
+                if (!digest_is_valid(record->kind == IMAGE_ARTIFACT ? layer->digest : layer->diff_id))
                         return error_set(error, ERROR_CORRUPT,
                                          "image record: a layer's digest is malformed");
+        }
+        for (size_t i = 0; i < record->manifests.n; i++)
+                if (!digest_is_valid(LIST_ITEM(&record->manifests, ImageDescriptor, i)->digest))
+                        return error_set(error, ERROR_CORRUPT,
+                                         "image record: a manifest's digest is malformed");
         return 0;
 }
 

@@ -44,11 +44,30 @@ typedef struct ImageConfig {
 } ImageConfig;
 extern const ObjectType image_config_type;
 
+/* A record may be of more than images that run. */
+typedef enum ImageKind {
+        IMAGE_RUNNABLE, /* has layers, which are unpacked */
+        IMAGE_INDEX, /* an index that was made here: `manifests` says of what, and each of those is an image here */
+        IMAGE_ARTIFACT, /* something else that registries keep (a chart, a module, …): its blobs, not unpacked */
+} ImageKind;
+extern const char *const image_kind_words[]; /* image, index, artifact */
+
+/* An entry of an index. */
+typedef struct ImageDescriptor {
+        char *digest; /* of the manifest */
+        char *media_type;
+        uint64_t size;
+        char *os, *architecture, *variant;
+} ImageDescriptor;
+extern const ObjectType image_descriptor_type;
+
 typedef struct ImageRecord {
         char *digest;     /* of the manifest */
         char *media_type; /* of the manifest */
         uint64_t manifest_size;
-        char *id; /* digest of the config: what `images` shows as the image's id */
+        int kind;            /* ImageKind */
+        char *artifact_type; /* artifact only: its media type */
+        char *id; /* digest of the config: what `images` shows as the image's id; of an index, its own digest */
         uint64_t created;
         char *author;
         char *architecture;
@@ -57,8 +76,12 @@ typedef struct ImageRecord {
         uint64_t size;          /* unpacked, all layers */
         uint64_t download_size; /* blobs, all layers */
         ImageConfig config;
-        List layers;  /* ImageLayer, lowest first, as in the manifest */
-        List history; /* ImageHistory */
+        List layers;    /* ImageLayer, lowest first, as in the manifest; an artifact's have no diff_id */
+        List history;   /* ImageHistory */
+        List manifests; /* ImageDescriptor; index only */
+        /* What `push` has made of layers that the manifest has uncompressed, so that it need not be made again: ImageLayer, whose
+         * blobs belong to the image. */
+        List compressed;
 } ImageRecord;
 extern const ObjectType image_record_type;
 

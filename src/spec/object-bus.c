@@ -28,6 +28,8 @@ const char *field_bus_signature(const Field *field) {
                 return "a{sv}";
         case FIELD_LIST:
                 return "aa{sv}";
+        case FIELD_FD:
+                return "h";
         }
         return NULL;
 }
@@ -40,6 +42,7 @@ static bool field_is_empty(const Field *f, const void *value) {
                 return !*(const bool *) value;
         case FIELD_INT:
         case FIELD_UINT:
+        case FIELD_FD:
                 return *(const uint32_t *) value == 0;
         case FIELD_UINT64:
         case FIELD_DURATION:
@@ -104,6 +107,8 @@ static int append_value(const Field *f, const void *value, sd_bus_message *m, Ob
                 return object_append_bus(f->type_of, value, m, flags);
         case FIELD_LIST:
                 return append_list(m, value, f->type_of, flags);
+        case FIELD_FD:
+                return sd_bus_message_append(m, "h", *(const int *) value);
         }
         return -EINVAL;
 }
@@ -286,6 +291,15 @@ static int read_word(const ObjectType *type, const Field *f, void *target, sd_bu
         return field_read_word(type, f, s, target, error);
 }
 
+static int read_fd(const ObjectType *type, const Field *f, int *target, sd_bus_message *m, Error *error) {
+        int fd;
+
+        if (sd_bus_message_read(m, "h", &fd) <= 0)
+                return wrong_type(type, f, error);
+        *target = fd;
+        return 0;
+}
+
 static int read_value(const ObjectType *type, const Field *f, void *target, sd_bus_message *m,
                       ObjectFlags flags, Error *error) {
         int b;
@@ -314,6 +328,8 @@ static int read_value(const ObjectType *type, const Field *f, void *target, sd_b
                 return object_read_bus(f->type_of, target, m, flags, error);
         case FIELD_LIST:
                 return read_list(type, f, target, m, flags, error);
+        case FIELD_FD:
+                return read_fd(type, f, target, m, error);
         }
         return -EINVAL;
 }

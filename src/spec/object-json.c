@@ -78,6 +78,8 @@ static json_t *field_to_json(const Field *f, const void *value, ObjectFlags flag
         }
         case FIELD_LIST:
                 return ((const List *) value)->n || always ? list_to_json(value, f->type_of, flags) : NULL;
+        case FIELD_FD:
+                return NULL;
         }
         return NULL;
 }
@@ -272,6 +274,8 @@ static int field_from_json(const ObjectType *type, const Field *f, void *target,
         case FIELD_LIST:
                 list_done(target, f->type_of);
                 return read_list(type, f, target, value, flags, error);
+        case FIELD_FD:
+                return wrong_type(type, f, "passed as a descriptor", error);
         }
         return -EINVAL;
 }

@@ -101,6 +101,7 @@ static int field_copy(const Field *f, void *target, const void *source) {
         case FIELD_INT:
         case FIELD_UINT:
         case FIELD_ENUM:
+        case FIELD_FD:
                 memcpy(target, source, sizeof(int));
                 return 0;
         case FIELD_UINT64:

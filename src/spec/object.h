@@ -27,6 +27,7 @@ typedef enum FieldType {
         FIELD_ENUM,   /* int               s       "word", from the field's EnumTable */
         FIELD_OBJECT, /* nested struct     a{sv}   {…} */
         FIELD_LIST,   /* List of structs   aa{sv}  [{…}, …] */
+        FIELD_FD,     /* int               h       - (never in JSON); 0: none. Borrowed from the message */
 } FieldType;
 
 /* The words of an enumeration, in the order of its values from 0, ended by NULL. */

@@ -13,7 +13,7 @@
  * (index.json) and deletions are decided by berthd. */
 
 #include "image-spec.h"
-#include "object.h"
+#include "limits.h"
 
 #define WORKER_FD 3
 #define WORKER_PACKET_MAX (160 * 1024)
@@ -27,6 +27,15 @@ typedef struct WorkerRequest {
         char *reference; /* canonical */
         char *platform;  /* "os/arch[/variant]" or empty: this machine's */
         char **insecure_registries;
+        ImageLimits limits;
+        uint32_t downloads; /* transfers at a time, of all workers together */
+        bool all_tags;      /* pull, push: every tag of the repository */
+        bool ask_first; /* pull: what is here already is compared with the registry's digest only (newer) */
+
+        /* push, sign */
+        char *destination;     /* canonical; empty: `reference` */
+        char *compression;     /* of layers that have none: "gzip" (also when empty), "zstd" */
+        int compression_level; /* 0: the default */
 
         /* Images made here */
         char *comment;
@@ -81,6 +90,7 @@ typedef struct WorkerResult {
         List images;   /* WorkerImage */
         uint64_t size; /* bytes freed, written, … */
         bool existed;  /* pull: nothing had to be fetched */
+        char *digest;  /* push, sign: of the manifest that the registry now has */
         /* get, stat: the path's properties, as Docker's X-Docker-Container-Path-Stat */
         char *name, *link_target;
         uint64_t mode; /* st_mode */

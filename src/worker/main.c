@@ -30,6 +30,7 @@ static int receive_request(Worker *worker, Error *error) {
         int r = object_from_json_text(&worker_request_type, &worker->request, packet, n, 0, error);
         if (r < 0)
                 return r;
+        image_limits_set(&worker->request.limits);
         if (isempty(worker->request.state_directory) || !path_is_absolute(worker->request.state_directory))
                 return error_set(error, ERROR_INVALID, "the request has no state directory");
         return 0;

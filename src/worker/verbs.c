@@ -5,7 +5,7 @@
 #define LOOK (WORKER_NEEDS_FILES | WORKER_NEEDS_MOUNTS)
 
 const WorkerVerb worker_verbs[] = {
-        { "pull", verb_pull, 0, STORE | WORKER_NEEDS_NETWORK },
+        { "pull", verb_pull, 1, STORE | WORKER_NEEDS_NETWORK },
         { "load", verb_load, 1, STORE },
         { "import", verb_import, 1, STORE },
         { "save", verb_save, 1, 0 },

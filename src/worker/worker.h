@@ -9,7 +9,7 @@
  * has removed what is half-made.
  *
  * verb      reads of the request                                   descriptors        results
- * pull      reference, platform, insecure_registries, names        -                  Images (one), Existed
+ * pull      reference, platform, insecure_registries, names        credentials        Images (one), Existed
  * load      names (given to the only image of the archive)         archive            Images, one a packet
  * import    comment, changes, platform, names                      tar                Images (one)
  * save      records (hex of manifests) and names (canonical, or "";

@@ -12,6 +12,8 @@ import socket
 import subprocess
 import time
 
+# Verbs that speak to a registry get its credentials in front of the other descriptors.
+REMOTE_VERBS = {"pull"}
 WORKER = os.environ.get("BERTH_WORKER") or "/usr/lib/berth/berth-worker"
 PACKET_MAX = 1024 * 1024
 
@@ -23,8 +25,15 @@ class WorkerError(Exception):
 
 
 class WorkerJob:
-    def __init__(self, verb, state, files=(), environment=None, **request):
+    def __init__(self, verb, state, files=(), environment=None, credentials=None, **request):
+        """credentials: the document of src/spec/credentials.h, as a dictionary."""
         self.progress, self.results = [], []
+        if verb in REMOTE_VERBS:
+            first = open(os.memfd_create("credentials"), "w+b")
+            if credentials is not None:
+                first.write(json.dumps(credentials).encode())
+                first.flush()
+            files = [first, *files]
         pathlib.Path(state).mkdir(exist_ok=True)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.socket = ours
