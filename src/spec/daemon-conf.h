@@ -3,7 +3,7 @@
 
 /* /etc/berth/berthd.conf and its drop-ins: berthd.conf(5). */
 
-#include "limits.h"
+#include "image-limits.h"
 
 typedef struct DaemonConf {
         /* [Images] */

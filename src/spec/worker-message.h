@@ -13,7 +13,7 @@
  * (index.json) and deletions are decided by berthd. */
 
 #include "image-spec.h"
-#include "limits.h"
+#include "image-limits.h"
 
 #define WORKER_FD 3
 #define WORKER_PACKET_MAX (160 * 1024)

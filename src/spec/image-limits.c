@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "limits.h"
+#include "image-limits.h"
 
 #define F(member) offsetof(ImageLimits, member)
 #define OVERLAY_LAYERS_MAX 500
