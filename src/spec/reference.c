@@ -4,9 +4,10 @@
 #include "image-spec.h"
 #include "reference.h"
 #include "string-util.h"
+#include "strv.h"
 
-#define DEFAULT_REGISTRY "docker.io"
-#define DEFAULT_REGISTRY_OLD "index.docker.io"
+#define DOCKER_REGISTRY "docker.io"
+#define DOCKER_REGISTRY_OLD "index.docker.io"
 #define DEFAULT_NAMESPACE "library/"
 #define DEFAULT_TAG "latest"
 
@@ -17,6 +18,20 @@
 #define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 #define HINT "write it as [HOST[:PORT]/]NAME[:TAG][@DIGEST]"
+
+/* What names without registry mean in this process: see reference_set_names(). */
+static char *default_registry; /* NULL: docker.io */
+static char **aliases;
+
+int reference_set_names(const char *registry, char *const *map) {
+        _cleanup_strv_free_ char **copy = NULL;
+
+        if (strv_copy_into(map, &copy) < 0 || free_and_strdup(&default_registry, registry) < 0)
+                return -ENOMEM;
+        strv_free(aliases);
+        aliases = TAKE_PTR(copy);
+        return 0;
+}
 
 void reference_done(Reference *reference) {
         free(reference->registry);
@@ -115,7 +130,7 @@ static bool host_name_is_valid(const char *s, size_t n) {
         return false;
 }
 
-static bool registry_is_valid(const char *registry) {
+bool registry_name_is_valid(const char *registry) {
         const char *host_end;
 
         if (registry[0] == '[') {
@@ -132,6 +147,31 @@ static bool registry_is_valid(const char *registry) {
         return *host_end == 0 || (*host_end == ':' && port_is_valid(host_end + 1));
 }
 
+/* Host names do not depend on case, names in the store do. */
+static int registry_canonicalize(char **registry) {
+        for (char *p = *registry; *p; p++)
+                *p = (char) tolower((unsigned char) *p);
+        return streq(*registry, DOCKER_REGISTRY_OLD) ? free_and_strdup(registry, DOCKER_REGISTRY) : 0;
+}
+
+int registry_prefix_parse(const char *prefix, char **ret_registry, char **ret_path) {
+        size_t n = strcspn(prefix, "/");
+        _cleanup_free_ char *registry = strndup(prefix, n);
+
+        if (!registry)
+                return -ENOMEM;
+        if (!registry_name_is_valid(registry) || (prefix[n] && !path_is_valid(prefix + n + 1)) ||
+            strlen(prefix) > REPOSITORY_MAX)
+                return -EINVAL;
+        _cleanup_free_ char *path = strdup(prefix[n] ? prefix + n + 1 : "");
+        int r = registry_canonicalize(&registry);
+        if (r < 0 || !path)
+                return -ENOMEM;
+        *ret_registry = TAKE_PTR(registry);
+        *ret_path = TAKE_PTR(path);
+        return 0;
+}
+
 /* A first component that can only be a host. Returns its length without the slash, or 0. */
 static size_t registry_length(const char *s) {
         size_t n = strcspn(s, "/");
@@ -146,22 +186,18 @@ static size_t registry_length(const char *s) {
 /* Takes "HOST/" off the front of *name. */
 static int take_registry(const char *written, char **name, Reference *reference, Error *error) {
         size_t n = registry_length(*name);
-        _cleanup_free_ char *registry = n > 0 ? strndup(*name, n) : strdup(DEFAULT_REGISTRY);
+        _cleanup_free_ char *registry =
+                n > 0 ? strndup(*name, n) : strdup(default_registry ?: DOCKER_REGISTRY);
 
         if (!registry)
                 return -ENOMEM;
-        if (!registry_is_valid(registry))
+        if (!registry_name_is_valid(registry))
                 return refuse(error, written, "what stands before the first slash is not a host; " HINT);
         if (n > 0)
                 *name += n + 1;
-        /* Host names do not depend on case, names in the store do. */
-        for (char *p = registry; *p; p++)
-                *p = (char) tolower((unsigned char) *p);
-        if (streq(registry, DEFAULT_REGISTRY_OLD)) {
-                int r = free_and_strdup(&registry, DEFAULT_REGISTRY);
-                if (r < 0)
-                        return r;
-        }
+        int r = registry_canonicalize(&registry);
+        if (r < 0)
+                return r;
         reference->registry = TAKE_PTR(registry);
         return 0;
 }
@@ -171,7 +207,7 @@ static int take_repository(const char *written, const char *path, Reference *ref
         if (r < 0)
                 return r;
 
-        bool official = streq(reference->registry, DEFAULT_REGISTRY) && !strchr(path, '/');
+        bool official = streq(reference->registry, DOCKER_REGISTRY) && !strchr(path, '/');
         reference->repository = string_join(official ? DEFAULT_NAMESPACE : "", path);
         if (!reference->repository)
                 return -ENOMEM;
@@ -226,6 +262,21 @@ static int check_mistakes(const char *s, Error *error) {
         return 0;
 }
 
+static int set_tag_and_digest(Reference *reference, const char *tag, const char *digest) {
+        int r = free_and_strdup(&reference->tag, tag);
+        return r < 0 ? r : free_and_strdup(&reference->digest, digest);
+}
+
+static int parse_into(const char *s, Reference *reference, Error *error);
+
+/* The alias's own tag or digest only counts when none is written. */
+static int take_alias(const char *target, const char *tag, const char *digest, Reference *reference,
+                      Error *error) {
+        int r = parse_into(target, reference, error);
+        return r < 0 || (!tag && !digest) ? r : set_tag_and_digest(reference, tag, digest);
+}
+
+/* An alias stands for a name with its registry, so this comes back here once at most. */
 static int parse_into(const char *s, Reference *reference, Error *error) {
         _cleanup_free_ char *copy = NULL;
         char *name, *tag = NULL, *digest = NULL;
@@ -241,6 +292,9 @@ static int parse_into(const char *s, Reference *reference, Error *error) {
         r = cut_tag_and_digest(s, name, &tag, &digest, error);
         if (r < 0)
                 return r;
+        const char *target = strv_map_get(aliases, name);
+        if (target)
+                return take_alias(target, tag, digest, reference, error);
         r = take_registry(s, &name, reference, error);
         if (r < 0)
                 return r;
@@ -250,10 +304,15 @@ static int parse_into(const char *s, Reference *reference, Error *error) {
 
         if (!tag && !digest)
                 tag = (char *) DEFAULT_TAG;
-        r = free_and_strdup(&reference->tag, tag);
-        if (r < 0)
-                return r;
-        return free_and_strdup(&reference->digest, digest);
+        return set_tag_and_digest(reference, tag, digest);
+}
+
+bool reference_has_registry(const char *s) {
+        return registry_length(s) > 0;
+}
+
+bool reference_is_short_name(const char *s) {
+        return !reference_has_registry(s) && strlen(s) <= REPOSITORY_MAX && path_is_valid(s);
 }
 
 int reference_parse(const char *s, Reference *ret, Error *error) {
@@ -279,17 +338,16 @@ char *reference_to_string(const Reference *reference) {
 }
 
 char *reference_to_familiar(const Reference *reference) {
-        const char *rest;
+        const char *name = reference->repository, *official = startswith(name, DEFAULT_NAMESPACE);
 
-        if (!streq(reference->registry, DEFAULT_REGISTRY))
+        if (!streq(reference->registry, default_registry ?: DOCKER_REGISTRY))
                 return reference_to_string(reference);
-        rest = startswith(reference->repository, DEFAULT_NAMESPACE);
-        if (rest && !strchr(rest, '/'))
-                return assemble(NULL, rest, reference);
-        /* "localhost/x" without its registry would name a host. */
-        if (registry_length(reference->repository) > 0)
+        if (streq(reference->registry, DOCKER_REGISTRY) && official && !strchr(official, '/'))
+                name = official;
+        /* "localhost/x" without its registry would name a host, and an alias something else. */
+        if (registry_length(name) > 0 || strv_map_get(aliases, name))
                 return reference_to_string(reference);
-        return assemble(NULL, reference->repository, reference);
+        return assemble(NULL, name, reference);
 }
 
 int reference_canonicalize(const char *s, char **ret, Error *error) {

@@ -3,8 +3,9 @@
 
 /* Image references as Docker's users write them, by the grammar of the distribution spec's reference package:
  *   [HOST[:PORT]/]PATH[:TAG][@DIGEST]
- * The first component is a host when it contains "." or ":" or is "localhost"; else the registry is docker.io, and a
- * path of one component lies in "library/". No tag and no digest mean the tag "latest". */
+ * The first component is a host when it contains "." or ":" or is "localhost"; else the name may be an alias, or the
+ * registry is the default one. A path of one component at docker.io lies in "library/". No tag and no digest mean the tag
+ * "latest". */
 
 #include "error.h"
 #include "macro.h"
@@ -26,3 +27,16 @@ char *reference_to_string(const Reference *reference);
 char *reference_to_familiar(const Reference *reference);
 /* Canonical form of a written name in one go. */
 int reference_canonicalize(const char *s, char **ret, Error *error);
+
+/* The written name begins with a host. */
+bool reference_has_registry(const char *s) _pure_;
+/* It is a repository's path alone: what an alias may be. */
+bool reference_is_short_name(const char *s) _pure_;
+bool registry_name_is_valid(const char *registry) _pure_; /* "HOST[:PORT]" */
+/* "HOST[:PORT][/PATH]" in two canonical parts, the path "" when there is none. Returns 0, -EINVAL or -ENOMEM. */
+int registry_prefix_parse(const char *prefix, char **ret_registry, char **ret_path);
+
+/* What names without registry mean from now on in this process: the default registry (NULL: docker.io), and the map of
+ * aliases, whose values are references with their registry. Copies; returns 0 or -ENOMEM. Not while other threads
+ * parse. A worker leaves this alone: berthd gives it canonical names, and names in archives mean what Docker means. */
+int reference_set_names(const char *registry, char *const *aliases);

@@ -57,6 +57,8 @@ int registries_conf_parse(const char *file, const char *text, size_t size, Regis
 void registries_conf_find(const RegistriesConf *conf, const char *registry, const char *repository,
                           RegistryRule *ret);
 
-/* Makes names without registry, and aliases, mean what conf says, for all of reference.h in this process. Programs call it once
- * at their start. Copies. */
+/* Makes names without registry, and aliases, mean what conf says, for all of reference.h in this process. Copies. */
 int registries_conf_apply_names(const RegistriesConf *conf);
+/* The same with the host's files. On failure names keep their built-in meaning: berthd logs that, and its workers refuse
+ * what needs the files. */
+int registries_conf_load_names(Error *error);
