@@ -52,6 +52,13 @@ int free_and_strdup(char **target, const char *value) {
         return 0;
 }
 
+char *erase_and_free(char *s) {
+        if (s)
+                explicit_bzero(s, strlen(s));
+        free(s);
+        return NULL;
+}
+
 bool string_in_charset(const char *s, const char *charset) {
         return !isempty(s) && s[strspn(s, charset)] == 0;
 }

@@ -42,6 +42,11 @@ char *string_join_internal(const char *first, ...) _sentinel_;
 /* Replaces *target by a copy of value (NULL allowed). Returns 0 or -ENOMEM. */
 int free_and_strdup(char **target, const char *value);
 
+/* For secrets: overwrites the text before it is freed. NULL is fine; returns NULL. */
+char *erase_and_free(char *s);
+DEFINE_CLEANUP(char *, erase_and_free);
+#define _cleanup_erase_ _cleanup_(erase_and_freep)
+
 /* s is n characters of the set, n > 0. */
 bool string_in_charset(const char *s, const char *charset) _pure_;
 

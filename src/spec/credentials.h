@@ -32,10 +32,20 @@ int credentials_read_fd(int fd, json_t **ret, Error *error);
 /* A new memory file with the document. Returns the fd. */
 int credentials_to_fd(const json_t *document, Error *error);
 
-/* What the document has for "registry/repository". Returns 1, or 0 when there is none (*ret is then empty). */
-int credentials_find(const json_t *document, const char *registry, const char *repository, Credential *ret);
-/* Adds, replaces, or (credential NULL) removes the entry of a key as `login` names it ("docker.io", "host:5000", "host/path"). Returns 1 when there
- * was one before, else 0, or -ENOMEM. */
-int credentials_set(json_t *document, const char *key, const Credential *credential);
+/* What a key of the document stands for: "host[:port][/path]", Docker Hub being "docker.io" however it is written. NULL when out
+ * of memory. */
+char *credentials_key_scope(const char *key);
 
+/* What the document has for "registry/repository" (repository NULL: for the registry as a whole). Returns 1, or 0 when there is
+ * none (*ret is then empty), -EBADMSG when its entry makes no sense, or -ENOMEM. */
+int credentials_find(const json_t *document, const char *registry, const char *repository, Credential *ret);
+/* Adds, replaces, or (credential NULL) removes the entry of a key as `login` names it ("docker.io", "host:5000",
+ * "host/path"), in a spelling that docker and podman understand. Returns 1 when there was one before, else 0, or
+ * -ENOMEM. */
+int credentials_set(json_t *document, const char *key, const Credential *credential);
+/* Takes the helpers' word for an identity token into account: a user named "<token>" has one as its password. Takes over
+ * the texts. Returns 1, or 0 when nothing is left. */
+int credential_take(char *username, char *password, Credential *ret);
+
+/* From here on JSON texts are overwritten when they are freed, too. */
 void credentials_protect_process(void);
