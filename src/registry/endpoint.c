@@ -97,3 +97,13 @@ char *url_host(const char *text) {
                 return strdup(host);
         return string_join(host, ":", port);
 }
+
+char *url_resolve(const char *base, const char *location) {
+        _cleanup_(curlup) CURLU *url = url_parse(base);
+        _cleanup_(curl_stringp) char *text = NULL;
+
+        if (!url || curl_url_set(url, CURLUPART_URL, location, 0) != CURLUE_OK ||
+            curl_url_get(url, CURLUPART_URL, &text, 0) != CURLUE_OK)
+                return NULL;
+        return strdup(text);
+}

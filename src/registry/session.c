@@ -118,7 +118,9 @@ static int perform(RegistrySession *session, const RegistryRequest *request, con
                    const Authorization *authorization, HttpResponse *ret, Error *error) {
         const Registry *registry = session->registry;
         const HttpRequest http = {
+                .method = request->method,
                 .url = url,
+                .body = request->body,
                 .accept = request->accept,
                 .bearer = authorization ? authorization->token : NULL,
                 .username = authorization && authorization->basic ? registry->username : NULL,
@@ -130,9 +132,9 @@ static int perform(RegistrySession *session, const RegistryRequest *request, con
         };
 
         int r = transfer_perform(session->transfer, &http, ret, error);
-        log_debug("%s (from %llu%s): %s%ld", url, (unsigned long long) http.range_start,
-                  http.bearer ? ", with a token" : "", r < 0 ? strempty(ret->reason) : "status ",
-                  ret->status);
+        log_debug("%s %s (from %llu%s): %s%ld", http_method_name(http.method), url,
+                  (unsigned long long) http.range_start, http.bearer ? ", with a token" : "",
+                  r < 0 ? strempty(ret->reason) : "status ", ret->status);
         return r;
 }
 
@@ -168,10 +170,14 @@ static int next_url(RegistrySession *session, const char *base, unsigned hops, H
 /* The request with its redirects. */
 static int exchange(RegistrySession *session, const RegistryRequest *request, const char *base,
                     const Authorization *authorization, HttpResponse *ret, Error *error) {
-        _cleanup_free_ char *url = string_join(base, request->path);
+        _cleanup_free_ char *url = request->url ? strdup(request->url) : string_join(base, request->path);
 
         if (!url)
                 return error_set(error, ERROR_OUT_OF_MEMORY, "out of memory");
+        if (!registry_allows_url(session->registry, base, url))
+                return error_set(error, ERROR_REGISTRY,
+                                 "%s: the registry wants the upload over something else than HTTPS",
+                                 session->registry->purpose);
         for (unsigned hops = 0;; hops++) {
                 bool home = url_same_origin(base, url);
                 int r = perform(session, request, url, home ? authorization : NULL, ret, error);
@@ -296,8 +302,9 @@ int session_request(RegistrySession *session, const RegistryRequest *request, Ht
 
                 if (request->position && *request->position - before >= RETRY_PROGRESS)
                         backoff = (Backoff){};
-                int w = is_temporary(session, ret) ? wait_for_retry(session, &backoff, ret, &failure)
-                                                   : -EAGAIN;
+                int w = !request->once && is_temporary(session, ret)
+                                ? wait_for_retry(session, &backoff, ret, &failure)
+                                : -EAGAIN;
                 if (w == -ECANCELED)
                         return error_set(error, ERROR_CANCELLED, "cancelled");
                 if (w < 0) {

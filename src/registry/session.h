@@ -33,7 +33,12 @@ struct RegistrySession {
 };
 
 typedef struct RegistryRequest {
+        HttpMethod method;
         const char *path; /* "/v2/…" */
+        const char *
+                url; /* instead of path: where the registry said to go on. Other hosts get no authorization */
+        const HttpBody *body;
+        bool once; /* the caller tries again himself, for he must find out first how far it got */
         const char *accept;
         const uint64_t
                 *position; /* where to go on, looked at before each attempt; NULL: always from the start */

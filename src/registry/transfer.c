@@ -3,7 +3,9 @@
 #include <curl/curl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <unistd.h>
 
+#include "endpoint.h"
 #include "http-header.h"
 #include "time-util.h"
 #include "transfer.h"
@@ -19,6 +21,7 @@ struct Transfer {
         HttpResponse *response;
         struct curl_slist *headers;
         size_t header_size;
+        uint64_t sent; /* bytes of the request's body */
         Error *error;
 };
 
@@ -28,6 +31,8 @@ void http_response_done(HttpResponse *response) {
         free(response->content_type);
         free(response->content_digest);
         free(response->content_range);
+        free(response->location);
+        free(response->range);
         challenge_done(&response->challenge);
         string_buffer_done(&response->error);
         *response = (HttpResponse){ .content_length = UINT64_MAX };
@@ -73,13 +78,21 @@ static void take_retry_after(HttpResponse *response, const char *value) {
                 response->retry_after = usec;
 }
 
-static void take_content_length(HttpResponse *response, const char *value) {
+static void take_number(const char *value, uint64_t *ret) {
         char *end;
 
         errno = 0;
         uint64_t n = strtoull(value, &end, 10);
         if (errno == 0 && end != value && *end == 0 && value[0] != '-')
-                response->content_length = n;
+                *ret = n;
+}
+
+static void take_content_length(HttpResponse *response, const char *value) {
+        take_number(value, &response->content_length);
+}
+
+static void take_chunk_min(HttpResponse *response, const char *value) {
+        take_number(value, &response->chunk_min);
 }
 
 static void take_challenge(HttpResponse *response, const char *value) {
@@ -94,6 +107,9 @@ static const struct {
         { "Content-Type", offsetof(HttpResponse, content_type) },
         { "Docker-Content-Digest", offsetof(HttpResponse, content_digest) },
         { "Content-Range", offsetof(HttpResponse, content_range) },
+        { "Location", offsetof(HttpResponse, location) },
+        { "Range", offsetof(HttpResponse, range) },
+        { "OCI-Chunk-Min-Length", .take = take_chunk_min },
         { "Content-Length", .take = take_content_length },
         { "Retry-After", .take = take_retry_after },
         { "WWW-Authenticate", .take = take_challenge },
@@ -132,6 +148,8 @@ static size_t on_body(char *data, size_t size, size_t n, void *userdata) {
         size *= n;
         if (response->status == 0)
                 curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &response->status);
+        if (response->status / 100 == 2 && !transfer->request->sink)
+                return size;
         if (response->status / 100 == 2) {
                 int r = transfer->request->sink(transfer->request->userdata, response, data, size,
                                                 transfer->error);
@@ -147,6 +165,42 @@ static size_t on_body(char *data, size_t size, size_t n, void *userdata) {
         if (keep == 0 || string_buffer_append(&response->error, data, keep) < 0)
                 return 0;
         return size;
+}
+
+/* ---- the request's body ---- */
+
+static size_t on_read(char *buffer, size_t size, size_t n, void *userdata) {
+        Transfer *transfer = userdata;
+        const HttpBody *body = transfer->request->body;
+        uint64_t at = body->start + transfer->sent;
+        size_t wanted = MIN((uint64_t) size * n, body->size - transfer->sent);
+        ssize_t got = wanted;
+
+        if (body->data)
+                memcpy(buffer, (const char *) body->data + at, wanted);
+        else
+                while ((got = pread(body->fd, buffer, wanted, at)) < 0 && errno == EINTR)
+                        ;
+        if (got < 0 || (got == 0 && wanted > 0)) {
+                error_set_errno(transfer->error, got < 0 ? negative_errno() : -ENODATA,
+                                "can't read what is to be uploaded");
+                transfer->response->failure = TRANSFER_REFUSED;
+                return CURL_READFUNC_ABORT;
+        }
+        transfer->sent += got;
+        if (body->sent)
+                body->sent(body->userdata, at + got);
+        return got;
+}
+
+/* curl goes back to the beginning when the kept connection turns out to be closed already. */
+static int on_seek(void *userdata, curl_off_t offset, int origin) {
+        Transfer *transfer = userdata;
+
+        if (origin != SEEK_SET || (uint64_t) offset > transfer->request->body->size)
+                return CURL_SEEKFUNC_CANTSEEK;
+        transfer->sent = offset;
+        return CURL_SEEKFUNC_OK;
 }
 
 /* ---- what went wrong ---- */
@@ -192,14 +246,19 @@ static char *failure_reason(Transfer *transfer, const char *known) {
         return lower_first(isempty(transfer->detail) ? "the connection broke off" : transfer->detail);
 }
 
+static long patience(const HttpRequest *request) {
+        return request->body ? TRANSFER_STORE_SECONDS : TRANSFER_STALL_SECONDS;
+}
+
 static void note_time_out(Transfer *transfer) {
         curl_off_t connected = 0;
 
         curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &connected);
         HttpResponse *response = transfer->response;
         response->failure = connected > 0 ? TRANSFER_BROKEN : TRANSFER_UNREACHABLE;
-        response->reason = connected > 0 ? format_string("nothing came for %d s", TRANSFER_STALL_SECONDS)
-                                         : format_string("no answer within %d s", TRANSFER_CONNECT_SECONDS);
+        response->reason = connected > 0
+                                   ? format_string("nothing came for %ld s", patience(transfer->request))
+                                   : format_string("no answer within %d s", TRANSFER_CONNECT_SECONDS);
 }
 
 /* A proxy that makes no tunnel is as good as no way to the registry. */
@@ -290,6 +349,20 @@ static int add_header(Transfer *transfer, const char *name, const char *value) {
         return 0;
 }
 
+/* Nobody waits for a "100 Continue": most registries don't send it, and each would cost a second. */
+static int set_body_headers(Transfer *transfer, const HttpBody *body) {
+        char range[64];
+
+        if (add_header(transfer, "Expect", "") < 0 ||
+            add_header(transfer, "Content-Type", body->media_type) < 0)
+                return -ENOMEM;
+        if (!body->ranged || body->size == 0)
+                return 0;
+        snprintf(range, sizeof(range), "%llu-%llu", (unsigned long long) body->start,
+                 (unsigned long long) (body->start + body->size - 1));
+        return add_header(transfer, "Content-Range", range);
+}
+
 static int set_headers(Transfer *transfer, const HttpRequest *request) {
         char range[64];
 
@@ -305,7 +378,53 @@ static int set_headers(Transfer *transfer, const HttpRequest *request) {
                 if (add_header(transfer, "Range", range) < 0)
                         return -ENOMEM;
         }
-        return 0;
+        if (request->body)
+                return set_body_headers(transfer, request->body);
+        /* An empty body has no type, though curl would say one. */
+        return request->method >= HTTP_POST ? add_header(transfer, "Content-Type", "") : 0;
+}
+
+#define SET(option, value)                                                   \
+        do {                                                                 \
+                if (c == CURLE_OK)                                           \
+                        c = curl_easy_setopt(easy, CURLOPT_##option, value); \
+        } while (0)
+
+const char *http_method_name(HttpMethod method) {
+        static const char *const names[] = {
+                [HTTP_GET] = "GET", [HTTP_HEAD] = "HEAD",   [HTTP_POST] = "POST",
+                [HTTP_PUT] = "PUT", [HTTP_PATCH] = "PATCH",
+        };
+
+        return names[method];
+}
+
+static CURLcode set_method(Transfer *transfer, const HttpRequest *request) {
+        CURL *easy = transfer->easy;
+        CURLcode c = CURLE_OK;
+
+        switch (request->method) {
+        case HTTP_GET:
+                break;
+        case HTTP_HEAD:
+                SET(NOBODY, 1L);
+                break;
+        default:
+                if (!request->body) {
+                        SET(POST, 1L);
+                        SET(POSTFIELDSIZE, 0L);
+                } else {
+                        SET(UPLOAD, 1L);
+                        SET(INFILESIZE_LARGE, (curl_off_t) request->body->size);
+                        SET(READFUNCTION, on_read);
+                        SET(READDATA, transfer);
+                        SET(SEEKFUNCTION, on_seek);
+                        SET(SEEKDATA, transfer);
+                        SET(UPLOAD_BUFFERSIZE, 256L * 1024);
+                }
+                SET(CUSTOMREQUEST, http_method_name(request->method));
+        }
+        return c;
 }
 
 /* Blobs and manifests are hashed as they are, so no content coding is asked for. */
@@ -314,11 +433,6 @@ static int set_options(Transfer *transfer, const HttpRequest *request) {
         CURLcode c = CURLE_OK;
 
         curl_easy_reset(easy); /* keeps the connection */
-#define SET(option, value)                                                   \
-        do {                                                                 \
-                if (c == CURLE_OK)                                           \
-                        c = curl_easy_setopt(easy, CURLOPT_##option, value); \
-        } while (0)
         SET(URL, request->url);
         SET(PROTOCOLS_STR, "http,https");
         SET(HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1); /* one request at a time has no use for streams */
@@ -326,7 +440,7 @@ static int set_options(Transfer *transfer, const HttpRequest *request) {
         SET(NOSIGNAL, 1L);
         SET(CONNECTTIMEOUT, (long) TRANSFER_CONNECT_SECONDS);
         SET(LOW_SPEED_LIMIT, 1L);
-        SET(LOW_SPEED_TIME, (long) TRANSFER_STALL_SECONDS);
+        SET(LOW_SPEED_TIME, patience(request));
         SET(BUFFERSIZE, 256L * 1024);
         SET(SUPPRESS_CONNECT_HEADERS, 1L);
         SET(HTTPHEADER, transfer->headers);
@@ -344,9 +458,11 @@ static int set_options(Transfer *transfer, const HttpRequest *request) {
                 SET(SSL_VERIFYPEER, 0L);
                 SET(SSL_VERIFYHOST, 0L);
         }
-#undef SET
+        if (c == CURLE_OK)
+                c = set_method(transfer, request);
         return c == CURLE_OK ? 0 : -ENOMEM;
 }
+#undef SET
 
 static CURLcode perform(Transfer *transfer, const HttpRequest *request) {
         if (set_headers(transfer, request) < 0 || set_options(transfer, request) < 0 ||
@@ -365,6 +481,7 @@ int transfer_perform(Transfer *transfer, const HttpRequest *request, HttpRespons
         transfer->response = ret;
         transfer->error = error;
         transfer->header_size = 0;
+        transfer->sent = 0;
         transfer->detail[0] = 0;
 
         CURLcode code = perform(transfer, request);
@@ -382,6 +499,8 @@ int transfer_perform(Transfer *transfer, const HttpRequest *request, HttpRespons
         }
         curl_easy_getinfo(transfer->easy, CURLINFO_REDIRECT_URL, &redirect);
         ret->redirect = redirect ? strdup(redirect) : NULL;
+        if (ret->location)
+                free_and_replace(ret->location, url_resolve(request->url, ret->location));
         return 0;
 }
 

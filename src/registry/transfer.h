@@ -11,6 +11,8 @@
 
 #define TRANSFER_CONNECT_SECONDS 30
 #define TRANSFER_STALL_SECONDS 60
+#define TRANSFER_STORE_SECONDS \
+        300 /* the same for what is sent: a registry may put a large blob together before it answers */
 #define RESPONSE_HEADERS_MAX (64 * 1024)
 #define RESPONSE_ERROR_MAX (16 * 1024) /* bytes of a failure's body that are kept */
 #define CANCEL_FDS_MAX 2
@@ -39,6 +41,9 @@ typedef struct HttpResponse {
         char *content_type;   /* with parameters */
         char *content_digest; /* Docker-Content-Digest */
         char *content_range;
+        char *location;          /* absolute; of any answer */
+        char *range;             /* how much of an upload the registry has: "0-1023" */
+        uint64_t chunk_min;      /* OCI-Chunk-Min-Length; 0: not said */
         uint64_t content_length; /* UINT64_MAX: not said */
         uint64_t retry_after;    /* usec, 0: not said */
         Challenge challenge;
@@ -51,14 +56,35 @@ typedef struct HttpResponse {
 typedef int (*HttpSink)(void *userdata, const HttpResponse *response, const void *data, size_t size,
                         Error *error);
 
+typedef enum HttpMethod {
+        HTTP_GET,
+        HTTP_HEAD,
+        HTTP_POST,
+        HTTP_PUT,
+        HTTP_PATCH,
+} HttpMethod;
+
+/* What a request carries: a piece of memory, or of a file, which is read as it goes. */
+typedef struct HttpBody {
+        const char *media_type;
+        const void *data; /* NULL: */
+        int fd;
+        uint64_t start, size; /* the bytes [start, start + size) of data or file */
+        bool ranged; /* tell where they belong: "Content-Range: start-end" (distribution specification) */
+        void (*sent)(void *userdata, uint64_t position); /* up to here it is on its way; may be NULL */
+        void *userdata;
+} HttpBody;
+
 typedef struct HttpRequest {
+        HttpMethod method;
         const char *url;
+        const HttpBody *body;            /* POST, PUT, PATCH; NULL: an empty one */
         const char *accept;              /* NULL: anything */
         const char *bearer;              /* token, or NULL */
         const char *username, *password; /* Basic, unless NULL */
         bool insecure;                   /* any certificate will do */
         uint64_t range_start;            /* 0: the whole */
-        HttpSink sink;
+        HttpSink sink;                   /* NULL: an answer's body is of no interest */
         void *userdata;
 } HttpRequest;
 
@@ -69,6 +95,7 @@ DEFINE_CLEANUP(Transfer *, transfer_free);
 /* Performs the request. Fills *ret in any case (http_response_done). Returns 0 when a whole answer came, whatever its
  * status, or -ECOMM with `failure` and `reason` set; *error is set by the sink only. */
 int transfer_perform(Transfer *transfer, const HttpRequest *request, HttpResponse *ret, Error *error);
+const char *http_method_name(HttpMethod method) _const_;
 void http_response_done(HttpResponse *response);
 
 /* Sleeps, unless cancelled: -ECANCELED. */
