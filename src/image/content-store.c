@@ -174,13 +174,15 @@ int content_add_blob(ContentStore *content, const void *data, size_t size, char 
         return *ret_digest ? 0 : error_set(error, ERROR_OUT_OF_MEMORY, "out of memory");
 }
 
-/* The layers must be unpacked; what they take then goes into the record. */
+/* The layers must be unpacked, unless they are an artifact's; what they take then goes into the record. */
 static int complete_record(ContentStore *content, ImageRecord *record, Error *error) {
-        record->size = 0;
+        bool unpacked = record->kind != IMAGE_ARTIFACT;
+
+        record->size = unpacked ? 0 : record->download_size;
         for (size_t i = 0; i < record->layers.n; i++) {
                 ImageLayer *layer = LIST_ITEM(&record->layers, ImageLayer, i);
                 uint64_t size;
-                if (!content_has_layer(content, layer->diff_id, &layer->unpacked_size))
+                if (unpacked && !content_has_layer(content, layer->diff_id, &layer->unpacked_size))
                         return error_set(error, ERROR_CORRUPT, "layer %.19s is missing in the image store",
                                          layer->diff_id);
                 if (!content_has_blob(content, layer->digest, &size) || size != layer->size)
@@ -238,8 +240,8 @@ int content_publish_image(ContentStore *content, const void *manifest_data, size
                 return error_set(error, ERROR_INVALID,
                                  "an index of several images can't be an image itself");
         if (!config) {
-                r = content_read_blob(content, manifest.config.digest, CONFIG_SIZE_MAX, &stored_config,
-                                      &config_size, error);
+                r = content_read_blob(content, manifest.config.digest, image_limits()->config_size,
+                                      &stored_config, &config_size, error);
                 if (r < 0)
                         return r;
                 config = stored_config;

@@ -74,9 +74,15 @@ static int parse_rootfs(const json_t *json, List *ret, Error *error) {
                               "the image's rootfs is of type \"%.80s\" instead of \"layers\"",
                               strempty(type));
         if (r >= 0)
-                r = json_get_array(rootfs, "diff_ids", MANIFEST_LAYERS_MAX, &array, error);
+                r = json_get_array(rootfs, "diff_ids", SIZE_MAX, &array, error);
         if (r < 0)
                 return r;
+        if (json_array_size(array) > image_limits()->layers)
+                return image_limit_exceeded(error, "Layers",
+                                            "the image's config has %zu layers, and %llu is "
+                                            "the maximum",
+                                            json_array_size(array),
+                                            (unsigned long long) image_limits()->layers);
         json_array_foreach(array, i, item) {
                 if (!digest_is_valid(json_string_value(item)))
                         return error_set(error, ERROR_CORRUPT,
@@ -114,9 +120,10 @@ static int parse_config(const json_t *json, ImageRecord *record, Error *error) {
 int image_config_parse(const char *data, size_t size, ImageRecord *ret, Error *error) {
         _cleanup_json_ json_t *json = NULL;
 
-        if (size > CONFIG_SIZE_MAX)
-                return error_set(error, ERROR_LIMIT, "the image's config is larger than %llu bytes",
-                                 (unsigned long long) CONFIG_SIZE_MAX);
+        if (size > image_limits()->config_size)
+                return image_limit_exceeded(error, "ConfigSize",
+                                            "the image's config is larger than %llu bytes",
+                                            (unsigned long long) image_limits()->config_size);
         int r = json_read(data, size, "image's config", &json, error);
         if (r < 0)
                 return r;
@@ -139,7 +146,8 @@ static int fill_from_manifest(const Manifest *manifest, const char *digest, uint
                 const Descriptor *from = LIST_ITEM(&manifest->layers, Descriptor, i);
                 ImageLayer *layer = LIST_ITEM(&record->layers, ImageLayer, i);
                 layer->size = from->size;
-                record->download_size += from->size;
+                if (__builtin_add_overflow(record->download_size, from->size, &record->download_size))
+                        record->download_size = UINT64_MAX;
                 if (free_and_strdup(&layer->digest, from->digest) < 0 ||
                     free_and_strdup(&layer->media_type, from->media_type) < 0)
                         return -ENOMEM;
@@ -147,10 +155,26 @@ static int fill_from_manifest(const Manifest *manifest, const char *digest, uint
         return 0;
 }
 
+static int artifact_init(const Manifest *manifest, ImageRecord *ret) {
+        object_init(&image_record_type, ret);
+        ret->kind = IMAGE_ARTIFACT;
+        ret->created = manifest->created;
+        for (size_t i = 0; i < manifest->layers.n; i++)
+                if (!list_append(&ret->layers, &image_layer_type))
+                        return -ENOMEM;
+        return free_and_strdup(&ret->artifact_type, manifest->artifact_type);
+}
+
 int image_record_build(const Manifest *manifest, const char *manifest_digest, uint64_t manifest_size,
                        const char *config, size_t config_size, ImageRecord *ret, Error *error) {
-        int r = image_config_parse(config, config_size, ret, error);
+        int r = 0;
 
+        if (!manifest->artifact_type)
+                r = image_config_parse(config, config_size, ret, error);
+        else if (artifact_init(manifest, ret) < 0) {
+                object_done(&image_record_type, ret);
+                return error_set(error, ERROR_OUT_OF_MEMORY, "out of memory");
+        }
         if (r < 0)
                 return r;
         if (ret->layers.n != manifest->layers.n)

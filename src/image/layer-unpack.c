@@ -14,6 +14,7 @@
 #include "extract.h"
 #include "fd-util.h"
 #include "file-util.h"
+#include "image-limits.h"
 #include "random-util.h"
 #include "string-util.h"
 
@@ -27,6 +28,7 @@
  * see the end of the blob only when it was right. */
 
 #define READ_SIZE (256 * 1024)
+#define TAR_ENTRY_OVERHEAD (16 * KIB)
 
 enum {
         CONSUMER_DIGEST,
@@ -140,12 +142,24 @@ static ssize_t queue_next(void *userdata, const void **ret, Error *error) {
 }
 
 static int unpack_tar(LayerUnpack *unpack, Error *error) {
+        const ImageLimits *limits = image_limits();
+        const TarLimits tar_limits = {
+                .path = limits->path_length,
+                .depth = tar_limits_default.depth,
+                .entries = limits->entries,
+                .xattrs = tar_limits_default.xattrs,
+                .content = limits->unpacked_size,
+                .path_hint = IMAGE_LIMIT_HINT("PathLength"),
+                .entries_hint = IMAGE_LIMIT_HINT("Entries"),
+                .content_hint = IMAGE_LIMIT_HINT("UnpackedSize"),
+        };
         Source source = { .next = queue_next, .userdata = unpack };
         ExtractOptions options = { .layer = true, .keep_owner = true, .no_privileges = geteuid() != 0 };
         _cleanup_(tar_reader_freep) TarReader *reader = NULL;
         _cleanup_(tree_done) Tree tree = { .parent_fd = -EBADF };
 
-        if (tree_init(&tree, unpack->fs_fd, "", true) < 0 || tar_reader_new(&source, NULL, &reader) < 0)
+        if (tree_init(&tree, unpack->fs_fd, "", true) < 0 ||
+            tar_reader_new(&source, &tar_limits, &reader) < 0)
                 return error_set(error, ERROR_OUT_OF_MEMORY, "out of memory");
         return extract_archive(&tree, reader, &options, &unpack->statistics, error);
 }
@@ -161,11 +175,29 @@ static void *tar_thread(void *userdata) {
         return NULL;
 }
 
+/* How much of a tar is headers and padding is the archive's affair; but there is an end to it. */
+static uint64_t tar_size_max(const ImageLimits *limits) {
+        uint64_t headers, sum;
+
+        if (__builtin_mul_overflow(limits->entries, TAR_ENTRY_OVERHEAD, &headers) ||
+            __builtin_add_overflow(headers, limits->unpacked_size, &sum))
+                return UINT64_MAX;
+        return sum;
+}
+
 static int decompress(LayerUnpack *unpack, Error *error) {
+        const ImageLimits *limits = image_limits();
+        const DecompressLimits decompress_limits = {
+                .output = tar_size_max(limits),
+                .free_output = decompress_limits_default.free_output,
+                .ratio = limits->compression_ratio,
+                .output_hint = IMAGE_LIMIT_HINT("UnpackedSize"),
+                .ratio_hint = IMAGE_LIMIT_HINT("CompressionRatio"),
+        };
         Source source = { .next = blob_next, .userdata = unpack };
         _cleanup_(decompressor_freep) Decompressor *d = NULL;
 
-        if (decompressor_new(&source, NULL, &d) < 0)
+        if (decompressor_new(&source, &decompress_limits, &d) < 0)
                 return error_set(error, ERROR_OUT_OF_MEMORY, "out of memory");
         for (;;) {
                 uint8_t *chunk = chunk_queue_produce(unpack->queue);

@@ -9,6 +9,10 @@
 
 #define F(type, member) offsetof(type, member)
 
+#define MEDIA_TYPE_MAX 255
+#define MEDIA_TYPE_EMPTY "application/vnd.oci.empty.v1+json"
+#define ANNOTATION_CREATED "org.opencontainers.image.created"
+
 static const Field descriptor_fields[] = {
         { "MediaType", FIELD_STRING, F(Descriptor, media_type) },
         { "Digest", FIELD_STRING, F(Descriptor, digest) },
@@ -16,6 +20,7 @@ static const Field descriptor_fields[] = {
         { "OS", FIELD_STRING, F(Descriptor, platform.os) },
         { "Architecture", FIELD_STRING, F(Descriptor, platform.architecture) },
         { "Variant", FIELD_STRING, F(Descriptor, platform.variant) },
+        { "ArtifactType", FIELD_STRING, F(Descriptor, artifact_type) },
         { "Annotations", FIELD_MAP, F(Descriptor, annotations) },
         {},
 };
@@ -23,6 +28,7 @@ const ObjectType descriptor_type = { "descriptor", sizeof(Descriptor), descripto
 
 void manifest_done(Manifest *manifest) {
         free(manifest->media_type);
+        free(manifest->artifact_type);
         object_done(&descriptor_type, &manifest->config);
         list_done(&manifest->layers, &descriptor_type);
         list_done(&manifest->manifests, &descriptor_type);
@@ -50,6 +56,8 @@ static int parse_descriptor(const json_t *json, Descriptor *ret, Error *error) {
         if (r >= 0)
                 r = json_get_size(json, "size", &ret->size, error);
         if (r >= 0)
+                r = json_get_string(json, "artifactType", &ret->artifact_type, error);
+        if (r >= 0)
                 r = json_get_map(json, "annotations", &ret->annotations, error);
         if (r >= 0)
                 r = json_get_object(json, "platform", &platform, error);
@@ -66,13 +74,18 @@ static int parse_descriptor(const json_t *json, Descriptor *ret, Error *error) {
         return 0;
 }
 
-static int parse_descriptors(const json_t *json, const char *key, size_t max, List *ret, Error *error) {
+/* limit: the name of the one that counts for them. */
+static int parse_descriptors(const json_t *json, const char *key, uint64_t max, const char *limit, List *ret,
+                             Error *error) {
         json_t *array, *item;
         size_t i;
 
-        int r = json_get_array(json, key, max, &array, error);
+        int r = json_get_array(json, key, SIZE_MAX, &array, error);
         if (r < 0)
                 return r;
+        if (json_array_size(array) > max)
+                return image_limit_exceeded(error, limit, "it has %zu %s, and %llu is the maximum",
+                                            json_array_size(array), key, (unsigned long long) max);
         json_array_foreach(array, i, item) {
                 Descriptor *descriptor = list_append(ret, &descriptor_type);
                 if (!descriptor)
@@ -142,26 +155,113 @@ static int choose_media_type(const json_t *json, const char *transport_type, Man
         return 0;
 }
 
-static bool layer_type_is_known(const char *type) {
-        static const char *const prefixes[] = {
-                MEDIA_TYPE_OCI_LAYER,
-                "application/vnd.oci.image.layer.nondistributable.v1.tar",
-                "application/vnd.docker.image.rootfs.diff.tar",
-                "application/vnd.docker.image.rootfs.foreign.diff.tar",
+/* ---- images and artifacts ---- */
+
+typedef enum LayerType {
+        LAYER_OF_IMAGE,
+        LAYER_FOREIGN,      /* of an image, to be had from its author only */
+        LAYER_NOT_UNPACKED, /* of an image, packed in a way that we don't know */
+        LAYER_OF_ARTIFACT,
+} LayerType;
+
+static LayerType layer_type(const char *type) {
+        static const struct {
+                const char *prefix;
+                LayerType type;
+        } families[] = {
+                { MEDIA_TYPE_OCI_LAYER, LAYER_OF_IMAGE },
+                { "application/vnd.docker.image.rootfs.diff.tar", LAYER_OF_IMAGE },
+                { "application/vnd.oci.image.layer.nondistributable.", LAYER_FOREIGN },
+                { "application/vnd.docker.image.rootfs.foreign.", LAYER_FOREIGN },
+                { "application/vnd.oci.image.layer.", LAYER_NOT_UNPACKED },
+                { "application/vnd.docker.image.rootfs.", LAYER_NOT_UNPACKED },
         };
         static const char *const suffixes[] = { "", "+gzip", ".gzip", "+zstd", ".zstd" };
 
-        for (size_t i = 0; i < ELEMENTSOF(prefixes); i++) {
-                const char *suffix = startswith(type, prefixes[i]);
+        for (size_t i = 0; i < ELEMENTSOF(families); i++) {
+                const char *suffix = startswith(type, families[i].prefix);
+                if (suffix && families[i].type != LAYER_OF_IMAGE)
+                        return families[i].type;
                 for (size_t k = 0; suffix && k < ELEMENTSOF(suffixes); k++)
                         if (streq(suffix, suffixes[k]))
-                                return true;
+                                return LAYER_OF_IMAGE;
         }
-        return false;
+        return LAYER_OF_ARTIFACT;
+}
+
+static bool has_image_layers(const Manifest *manifest) {
+        for (size_t i = 0; i < manifest->layers.n; i++)
+                if (layer_type(strempty(LIST_ITEM(&manifest->layers, Descriptor, i)->media_type)) !=
+                    LAYER_OF_ARTIFACT)
+                        return true;
+        return manifest->layers.n == 0;
+}
+
+static int check_image_layers(const Manifest *manifest, Error *error) {
+        for (size_t i = 0; i < manifest->layers.n; i++) {
+                const Descriptor *layer = LIST_ITEM(&manifest->layers, Descriptor, i);
+                const char *type = strempty(layer->media_type);
+
+                switch (layer_type(type)) {
+                case LAYER_OF_IMAGE:
+                        continue;
+                case LAYER_FOREIGN:
+                        return error_set(error, ERROR_UNSUPPORTED,
+                                         "layer %s is a foreign one (\"%.100s\"), which only its author may "
+                                         "hand out, and berth fetches none from elsewhere",
+                                         layer->digest, type);
+                default:
+                        return error_set(error, ERROR_UNSUPPORTED,
+                                         "a layer of type \"%.100s\" can't be unpacked", type);
+                }
+        }
+        return 0;
+}
+
+/* What the thing is, of which the manifest itself or its config, or else its first layer, tells the type. */
+static int choose_artifact_type(Manifest *manifest, Error *error) {
+        const char *type = strempty(manifest->config.media_type);
+        bool image_config = streq(type, MEDIA_TYPE_OCI_CONFIG) || streq(type, MEDIA_TYPE_DOCKER_CONFIG);
+
+        if (isempty(manifest->artifact_type))
+                manifest->artifact_type = (free(manifest->artifact_type), NULL);
+        if (manifest->artifact_type || (image_config && has_image_layers(manifest)))
+                return 0;
+        if ((image_config || isempty(type) || streq(type, MEDIA_TYPE_EMPTY)) && manifest->layers.n > 0)
+                type = strempty(LIST_ITEM(&manifest->layers, Descriptor, 0)->media_type);
+        manifest->artifact_type = strdup(isempty(type) ? "application/octet-stream" : type);
+        return manifest->artifact_type ? 0 : error_set(error, ERROR_OUT_OF_MEMORY, "out of memory");
+}
+
+/* It is shown to people. */
+static int check_artifact_type(const char *type, Error *error) {
+        if (!type ||
+            (strlen(type) <= MEDIA_TYPE_MAX &&
+             string_in_charset(type, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                     "!#$&-^_.+/ ;=\"")))
+                return 0;
+        return error_set(error, ERROR_CORRUPT, "the manifest's artifact type is no media type");
+}
+
+static int check_sizes(const Manifest *manifest, Error *error) {
+        const ImageLimits *limits = image_limits();
+
+        if (manifest->config.size > limits->config_size)
+                return image_limit_exceeded(error, "ConfigSize", "its config is larger than %llu bytes",
+                                            (unsigned long long) limits->config_size);
+        for (size_t i = 0; i < manifest->layers.n; i++) {
+                const Descriptor *layer = LIST_ITEM(&manifest->layers, Descriptor, i);
+                if (layer->size > limits->layer_size)
+                        return image_limit_exceeded(error, "LayerSize",
+                                                    "layer %s has %llu bytes, and %llu is the maximum",
+                                                    layer->digest, (unsigned long long) layer->size,
+                                                    (unsigned long long) limits->layer_size);
+        }
+        return 0;
 }
 
 static int parse_image(const json_t *json, Manifest *manifest, Error *error) {
-        json_t *config;
+        json_t *config, *annotations;
         int r = json_get_object(json, "config", &config, error);
 
         if (r >= 0 && !config)
@@ -169,21 +269,20 @@ static int parse_image(const json_t *json, Manifest *manifest, Error *error) {
         if (r >= 0)
                 r = parse_descriptor(config, &manifest->config, error);
         if (r >= 0)
-                r = parse_descriptors(json, "layers", MANIFEST_LAYERS_MAX, &manifest->layers, error);
-        if (r < 0)
-                return r;
-
-        const char *type = strempty(manifest->config.media_type);
-        if (!streq(type, MEDIA_TYPE_OCI_CONFIG) && !streq(type, MEDIA_TYPE_DOCKER_CONFIG))
-                return error_set(error, ERROR_UNSUPPORTED, "it is not a container image, but a \"%.100s\"",
-                                 type);
-        for (size_t i = 0; i < manifest->layers.n; i++) {
-                type = strempty(LIST_ITEM(&manifest->layers, Descriptor, i)->media_type);
-                if (!layer_type_is_known(type))
-                        return error_set(error, ERROR_UNSUPPORTED,
-                                         "a layer of type \"%.100s\" can't be unpacked", type);
-        }
-        return 0;
+                r = parse_descriptors(json, "layers", image_limits()->layers, "Layers", &manifest->layers,
+                                      error);
+        if (r >= 0)
+                r = json_get_string(json, "artifactType", &manifest->artifact_type, error);
+        if (r >= 0)
+                r = json_get_object(json, "annotations", &annotations, error);
+        if (r >= 0)
+                r = json_get_time(annotations, ANNOTATION_CREATED, &manifest->created, error);
+        if (r >= 0)
+                r = choose_artifact_type(manifest, error);
+        if (r >= 0)
+                r = manifest->artifact_type ? check_artifact_type(manifest->artifact_type, error)
+                                            : check_image_layers(manifest, error);
+        return r < 0 ? r : check_sizes(manifest, error);
 }
 
 int manifest_parse(const char *data, size_t size, const char *media_type, Manifest *ret, Error *error) {
@@ -191,9 +290,9 @@ int manifest_parse(const char *data, size_t size, const char *media_type, Manife
         _cleanup_json_ json_t *json = NULL;
         uint64_t version;
 
-        if (size > MANIFEST_SIZE_MAX)
-                return error_set(error, ERROR_LIMIT, "the manifest is larger than %llu bytes",
-                                 (unsigned long long) MANIFEST_SIZE_MAX);
+        if (size > image_limits()->manifest_size)
+                return image_limit_exceeded(error, "ManifestSize", "the manifest is larger than %llu bytes",
+                                            (unsigned long long) image_limits()->manifest_size);
         int r = json_read(data, size, "manifest", &json, error);
         if (r >= 0)
                 r = json_get_size(json, "schemaVersion", &version, error);
@@ -210,8 +309,8 @@ int manifest_parse(const char *data, size_t size, const char *media_type, Manife
         if (r >= 0)
                 r = check_kind(json, &manifest, error);
         if (r >= 0)
-                r = manifest.is_index ? parse_descriptors(json, "manifests", INDEX_ENTRIES_MAX,
-                                                          &manifest.manifests, error)
+                r = manifest.is_index ? parse_descriptors(json, "manifests", image_limits()->index_entries,
+                                                          "IndexEntries", &manifest.manifests, error)
                                       : parse_image(json, &manifest, error);
         if (r < 0)
                 return r;
@@ -238,10 +337,13 @@ static unsigned entry_fitness(const Descriptor *entry, const Platform *platform)
 
         if (strv_map_get(entry->annotations, "vnd.docker.reference.type"))
                 return 0; /* provenance, not an image */
+        bool artifact = !isempty(entry->artifact_type);
         if (isempty(os) && isempty(architecture))
-                return 1; /* says nothing: better than nothing */
+                return artifact ? 0 : 1; /* says nothing: better than nothing */
         if (!streq(os, platform->os) || !streq(architecture, platform->architecture))
                 return 0;
+        if (artifact)
+                return 2;
         if (streq(strempty(entry->platform.variant), strempty(platform->variant)))
                 return UINT32_MAX;
         unsigned has = variant_number(architecture, entry->platform.variant);

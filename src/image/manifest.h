@@ -2,15 +2,13 @@
 #pragma once
 
 /* Manifests, indexes and configs as strangers write them: OCI image-spec (manifest.md, image-index.md, config.md) and
- * Docker's schema 2. Everything has a limit, and a wrong type anywhere is ERROR_CORRUPT. */
+ * Docker's schema 2. Everything has a limit (image-limits.h), and a wrong type anywhere is ERROR_CORRUPT. */
 
+#include "image-limits.h"
 #include "image-spec.h"
 
-#define MANIFEST_SIZE_MAX (4 * MIB)
-#define CONFIG_SIZE_MAX (8 * MIB)
-#define MANIFEST_LAYERS_MAX 500 /* as many as overlayfs takes */
-#define INDEX_ENTRIES_MAX 1000
-#define HISTORY_MAX 2000
+#define HISTORY_MAX 1000  /* as many as an ImageRecord may have */
+#define INDEX_DEPTH_MAX 3 /* indexes in an index */
 
 #define MEDIA_TYPE_OCI_MANIFEST "application/vnd.oci.image.manifest.v1+json"
 #define MEDIA_TYPE_OCI_INDEX "application/vnd.oci.image.index.v1+json"
@@ -42,30 +40,36 @@ typedef struct Descriptor {
         char *digest;
         uint64_t size;
         Platform platform;
-        char **annotations; /* map */
+        char *artifact_type; /* in an index: of what is no image */
+        char **annotations;  /* map */
 } Descriptor;
 extern const ObjectType descriptor_type; /* for list_done; JSON goes through manifest_parse */
 
 typedef struct Manifest {
         char *media_type;
         bool is_index;
-        Descriptor config; /* image manifest only */
-        List layers;       /* Descriptor */
-        List manifests;    /* Descriptor; index only */
+        char *artifact_type; /* what the manifest describes is no image, but this; NULL: an image */
+        uint64_t created;    /* annotation, usec; 0: it does not say */
+        Descriptor config;   /* image and artifact */
+        List layers;         /* Descriptor */
+        List manifests;      /* Descriptor; index only */
 } Manifest;
 
-/* media_type: as the transport gave it, or NULL; decides when the document does not say. Docker's schema 1 is
- * ERROR_UNSUPPORTED. Fills *ret (manifest_done). */
+/* media_type: as the transport gave it, or NULL; decides when the document does not say. Docker's schema 1, and layers
+ * that only their author may hand out (foreign, nondistributable) are ERROR_UNSUPPORTED.
+ * An artifact is what says so itself (artifactType), what has no image's config, or an image's config but no single
+ * layer of an image (as cosign's signatures). Fills *ret (manifest_done). */
 int manifest_parse(const char *data, size_t size, const char *media_type, Manifest *ret, Error *error);
 void manifest_done(Manifest *manifest);
 
 /* The entry of an index that fits the platform best (exact variant, then the next lower one, then one without);
- * attestations and artifacts are passed over. ERROR_NO_SUCH_IMAGE names what there is. Borrowed from the index. */
+ * attestations are passed over, and artifacts unless they are for the platform and no image is. ERROR_NO_SUCH_IMAGE names what there is. Borrowed from the index. */
 int manifest_select(const Manifest *index, const Platform *platform, const Descriptor **ret, Error *error);
 
 /* Reads an image config into the record: id is not set; layers get their diff_id. */
 int image_config_parse(const char *data, size_t size, ImageRecord *ret, Error *error);
 
-/* Manifest and config together: fills *ret wholly but for the unpacked sizes. ERROR_CORRUPT when they don't fit. */
+/* Manifest and config together: fills *ret wholly but for the unpacked sizes. ERROR_CORRUPT when they don't fit. An
+ * artifact's config is not looked into: it could be anything. */
 int image_record_build(const Manifest *manifest, const char *manifest_digest, uint64_t manifest_size,
                        const char *config, size_t config_size, ImageRecord *ret, Error *error);

@@ -22,7 +22,9 @@ Compression compression_detect(const void *data, size_t size) _pure_;
 typedef struct DecompressLimits {
         uint64_t output;
         uint64_t free_output;
-        unsigned ratio;
+        uint64_t ratio;
+        /* Ends of the sentences of the errors, for where a limit can be changed; may be NULL. */
+        const char *output_hint, *ratio_hint;
 } DecompressLimits;
 /* For a layer: 64 GiB; 1:1000 beyond the first 512 MiB (deflate can't do more than 1:1032, and reaches it with zeros,
  * of which an honest layer may have some). */

@@ -5,6 +5,7 @@
 #include <zstd.h>
 
 #include "compress.h"
+#include "string-util.h"
 
 #define OUTPUT_BLOCK (256 * 1024)
 #define HEAD_SIZE 1024
@@ -48,23 +49,33 @@ const DecompressLimits decompress_limits_default = {
         .ratio = 1000,
 };
 
+enum { FORMAT_ZSTD = 0 };
+
 static const struct {
         uint8_t magic[COMPRESSION_MAGIC_MAX];
         size_t size;
         Compression compression;
         const char *name;
 } formats[] = {
+        [FORMAT_ZSTD] = { { 0x28, 0xb5, 0x2f, 0xfd }, 4, COMPRESSION_ZSTD, "zstd" },
         { { 0x1f, 0x8b }, 2, COMPRESSION_GZIP, "gzip" },
-        { { 0x28, 0xb5, 0x2f, 0xfd }, 4, COMPRESSION_ZSTD, "zstd" },
         { { 'B', 'Z', 'h' }, 3, COMPRESSION_OTHER, "bzip2" },
         { { 0xfd, '7', 'z', 'X', 'Z', 0 }, 6, COMPRESSION_OTHER, "xz" },
         { { 0x04, 0x22, 0x4d, 0x18 }, 4, COMPRESSION_OTHER, "lz4" },
         { { 0x1f, 0x9d }, 2, COMPRESSION_OTHER, "compress" },
 };
 
+/* zstd's frames that hold no data: pzstd puts one in front, zstd:chunked some at the end. */
+static bool begins_with_skippable_frame(const uint8_t *data, size_t size) {
+        return size >= 4 && (data[0] & 0xf0) == 0x50 && data[1] == 0x2a && data[2] == 0x4d &&
+               data[3] == 0x18;
+}
+
 static size_t format_find(const void *data, size_t size) {
         size_t i;
 
+        if (begins_with_skippable_frame(data, size))
+                return FORMAT_ZSTD;
         for (i = 0; i < ELEMENTSOF(formats); i++)
                 if (size >= formats[i].size && memcmp(data, formats[i].magic, formats[i].size) == 0)
                         break;
@@ -352,12 +363,14 @@ static int choose_codec(Decompressor *d, Error *error) {
 
 static int check_limits(const Decompressor *d, Error *error) {
         if (d->output_size > d->limits.output)
-                return error_set(error, ERROR_LIMIT, "the data unpacks to more than %llu bytes, the maximum",
-                                 (unsigned long long) d->limits.output);
+                return error_set(error, ERROR_LIMIT,
+                                 "the data unpacks to more than %llu bytes, the maximum%s",
+                                 (unsigned long long) d->limits.output, strempty(d->limits.output_hint));
         if (d->output_size > d->limits.free_output && d->output_size / d->limits.ratio > d->input_size)
                 return error_set(error, ERROR_LIMIT,
-                                 "the data unpacks to more than %u times its size, which looks like a bomb",
-                                 d->limits.ratio);
+                                 "the data unpacks to more than %llu times its size, which looks like a "
+                                 "bomb%s",
+                                 (unsigned long long) d->limits.ratio, strempty(d->limits.ratio_hint));
         return 0;
 }
 

@@ -137,8 +137,9 @@ static int take_path(TarReader *reader, const char *raw, const char *what, char 
                                  what);
         size_t n = strlen(raw);
         if (n > reader->limits.path)
-                return error_set(error, ERROR_LIMIT, "%s \"%s\" is %zu bytes long, and %zu is the maximum",
-                                 what, show_path(raw, shown), n, reader->limits.path);
+                return error_set(error, ERROR_LIMIT, "%s \"%s\" is %zu bytes long, and %zu is the maximum%s",
+                                 what, show_path(raw, shown), n, reader->limits.path,
+                                 strempty(reader->limits.path_hint));
         if (!free_and_replace(*ret, strdup(raw)))
                 return error_set(error, ERROR_OUT_OF_MEMORY, "out of memory");
         int r = simplify_path(*ret, reader->limits.depth);
@@ -158,8 +159,8 @@ static int take_symlink(TarReader *reader, const char *target, Error *error) {
                 return error_set(error, ERROR_CORRUPT, "symbolic link \"%s\" has no target",
                                  show_path(reader->path, shown));
         if (strlen(target) > reader->limits.path)
-                return error_set(error, ERROR_LIMIT, "the target of symbolic link \"%s\" is too long",
-                                 show_path(reader->path, shown));
+                return error_set(error, ERROR_LIMIT, "the target of symbolic link \"%s\" is too long%s",
+                                 show_path(reader->path, shown), strempty(reader->limits.path_hint));
         return free_and_replace(reader->link, strdup(target))
                        ? 0
                        : error_set(error, ERROR_OUT_OF_MEMORY, "out of memory");
@@ -219,9 +220,10 @@ static int take_content_size(TarReader *reader, const TarEntry *entry, Error *er
         char shown[84];
 
         if (entry->size > reader->limits.content - reader->content)
-                return error_set(
-                        error, ERROR_LIMIT, "with \"%s\" the files are larger than %llu bytes together",
-                        show_path(reader->path, shown), (unsigned long long) reader->limits.content);
+                return error_set(error, ERROR_LIMIT,
+                                 "with \"%s\" the files are larger than %llu bytes together%s",
+                                 show_path(reader->path, shown), (unsigned long long) reader->limits.content,
+                                 strempty(reader->limits.content_hint));
         reader->content += entry->size;
         return 0;
 }
@@ -282,8 +284,9 @@ int tar_reader_next(TarReader *reader, TarEntry *ret, Error *error) {
         if (r != ARCHIVE_OK && r != ARCHIVE_WARN)
                 return reader_error(reader, error);
         if (++reader->entries > reader->limits.entries)
-                return error_set(error, ERROR_LIMIT, "the archive has more than %llu entries",
-                                 (unsigned long long) reader->limits.entries);
+                return error_set(error, ERROR_LIMIT, "the archive has more than %llu entries%s",
+                                 (unsigned long long) reader->limits.entries,
+                                 strempty(reader->limits.entries_hint));
         reader->piece_size = 0;
         reader->position = 0;
         r = take_entry(reader, entry, ret, error);

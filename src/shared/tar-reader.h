@@ -15,6 +15,8 @@ typedef struct TarLimits {
         uint64_t entries;
         size_t xattrs;    /* bytes of names and values of one entry's extended attributes */
         uint64_t content; /* bytes of all files together, holes included */
+        /* Ends of the sentences of the errors, for where a limit can be changed; may be NULL. */
+        const char *path_hint, *entries_hint, *content_hint;
 } TarLimits;
 /* 4095 bytes (PATH_MAX), 1024 components, 10 million entries, 256 KiB (libarchive's own limit is 1 MiB), 8 TiB. */
 extern const TarLimits tar_limits_default;

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stdarg.h>
+
 #include "image-limits.h"
+#include "string-util.h"
 
 #define F(member) offsetof(ImageLimits, member)
 #define OVERLAY_LAYERS_MAX 500
+#define PATH_LENGTH_MAX 4095 /* PATH_MAX, without the NUL */
+#define DOCUMENT_SIZE_MAX (16 * MIB)
 
 static const Field fields[] = {
         { "ManifestSize", FIELD_UINT64, F(manifest_size), FIELD_ALWAYS, .key = "Limits.ManifestSize" },
@@ -18,11 +23,11 @@ static const Field fields[] = {
         {},
 };
 
-#define DEFAULTS                                                                                   \
-        {                                                                                          \
-                .manifest_size = 4 * MIB, .config_size = 8 * MIB, .index_entries = 1000,           \
-                .layers = OVERLAY_LAYERS_MAX, .layer_size = 100 * GIB, .unpacked_size = 500 * GIB, \
-                .compression_ratio = 1000, .entries = 10 * 1000 * 1000, .path_length = 4095,       \
+#define DEFAULTS                                                                                        \
+        {                                                                                               \
+                .manifest_size = 4 * MIB, .config_size = 8 * MIB, .index_entries = 1000,                \
+                .layers = OVERLAY_LAYERS_MAX, .layer_size = 100 * GIB, .unpacked_size = 500 * GIB,      \
+                .compression_ratio = 1000, .entries = 10 * 1000 * 1000, .path_length = PATH_LENGTH_MAX, \
         }
 
 static void init(void *object) {
@@ -36,6 +41,16 @@ static int validate(const void *object, Error *error) {
         if (limits->layers > OVERLAY_LAYERS_MAX)
                 return error_set(error, ERROR_INVALID, "limits: overlayfs takes %d layers at most",
                                  OVERLAY_LAYERS_MAX);
+        if (limits->compression_ratio == 0)
+                return error_set(error, ERROR_INVALID, "limits: CompressionRatio= is at least 1");
+        if (limits->path_length > PATH_LENGTH_MAX)
+                return error_set(error, ERROR_INVALID, "limits: the kernel takes paths of %d bytes at most",
+                                 PATH_LENGTH_MAX);
+        if (limits->manifest_size > DOCUMENT_SIZE_MAX || limits->config_size > DOCUMENT_SIZE_MAX)
+                return error_set(error, ERROR_INVALID,
+                                 "limits: manifests and configs are held in memory, and may have %llu bytes "
+                                 "at most",
+                                 (unsigned long long) DOCUMENT_SIZE_MAX);
         return 0;
 }
 
@@ -49,4 +64,18 @@ const ImageLimits *image_limits(void) {
 
 void image_limits_set(const ImageLimits *limits) {
         current = *limits;
+}
+
+int image_limit_exceeded(Error *error, const char *name, const char *format, ...) {
+        _cleanup_free_ char *what = NULL;
+        va_list arguments;
+
+        va_start(arguments, format);
+        int n = vasprintf(&what, format, arguments);
+        va_end(arguments);
+        if (n < 0) {
+                what = NULL;
+                return error_set(error, ERROR_OUT_OF_MEMORY, "out of memory");
+        }
+        return error_set(error, ERROR_LIMIT, "%s (Limits.%s= in berthd.conf)", what, name);
 }

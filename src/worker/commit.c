@@ -47,7 +47,7 @@ static int read_base(Worker *worker, ContentStore *content, ImageRecord *ret, js
                                  "the container's image %.19s is not complete here", digest);
         if (r < 0)
                 return r;
-        r = content_read_blob(content, ret->id, CONFIG_SIZE_MAX, &config, &size, error);
+        r = content_read_blob(content, ret->id, image_limits()->config_size, &config, &size, error);
         if (r >= 0)
                 r = image_document_parse(config, size, ret_document, error);
         if (r < 0)

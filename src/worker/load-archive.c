@@ -124,6 +124,10 @@ static int store_blob(LoadArchive *archive, LoadFile *file, PeekSource *peek, ui
         Source source = peek_source(peek);
         Sink sink = { .write = append_blob, .userdata = file };
 
+        if (size > image_limits()->layer_size)
+                return image_limit_exceeded(error, "LayerSize", "it has %llu bytes, and %llu is the maximum",
+                                            (unsigned long long) size,
+                                            (unsigned long long) image_limits()->layer_size);
         file->compression = compression_detect(peek->head, peek->size);
         int r = blob_writer_open(archive->content, is_blob && has_claim ? claimed : NULL, size, false,
                                  &file->writer, error);
@@ -195,7 +199,8 @@ static int take_entry(LoadArchive *archive, TarReader *reader, const TarEntry *e
         int r = peek_source_fill(&peek, COMPRESSION_MAGIC_MAX, error);
         if (r < 0)
                 return r;
-        if (entry->size <= CONFIG_SIZE_MAX && looks_like_json(&peek)) {
+        if (looks_like_json(&peek) &&
+            entry->size <= MAX(image_limits()->config_size, image_limits()->manifest_size)) {
                 Source source = peek_source(&peek);
                 return read_document(archive, file, &source, entry->size, error);
         }

@@ -18,7 +18,6 @@
  * then adds names to them by their configs, or images that the index does not have. */
 
 #define IMAGES_MAX 1000
-#define INDEX_DEPTH_MAX 3
 
 #define ANNOTATION_REF_NAME "org.opencontainers.image.ref.name"
 #define ANNOTATION_IMAGE_NAME "io.containerd.image.name"
@@ -234,9 +233,9 @@ static int load_docker_entry(Load *load, const json_t *entry, Error *error) {
         if (!config || !config->text)
                 return error_set(error, ERROR_CORRUPT, "the archive has no config \"%.100s\"",
                                  strempty(config_path));
-        if (strv_length(layers) > MANIFEST_LAYERS_MAX)
-                return error_set(error, ERROR_LIMIT, "an image of the archive has more than %d layers",
-                                 MANIFEST_LAYERS_MAX);
+        if (strv_length(layers) > image_limits()->layers)
+                return image_limit_exceeded(error, "Layers", "an image of the archive has more than %llu layers",
+                                            (unsigned long long) image_limits()->layers);
 
         digest_of(config->text, config->size, digest);
         LoadedImage *image = find_by_config(load, digest);

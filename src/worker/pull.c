@@ -35,7 +35,7 @@ static void pull_image_done(PullImage *image) {
 static int get_manifest(Pull *pull, const char *reference, RegistryDocument *ret_document,
                         Manifest *ret_manifest, Error *error) {
         int r = registry_get_manifest(pull->slots[0].session, reference, MEDIA_TYPES_ACCEPTED,
-                                      MANIFEST_SIZE_MAX, ret_document, error);
+                                      image_limits()->manifest_size, ret_document, error);
         if (r < 0)
                 return r;
         return manifest_parse(ret_document->data, ret_document->size, ret_document->media_type, ret_manifest,
@@ -74,9 +74,6 @@ static int fetch_config(Pull *pull, const Descriptor *config, PullImage *image, 
         const Sink sink = { string_sink, &buffer };
         char digest[DIGEST_TEXT_SIZE];
 
-        if (config->size > CONFIG_SIZE_MAX)
-                return error_set(error, ERROR_LIMIT, "its config is larger than %llu bytes",
-                                 (unsigned long long) CONFIG_SIZE_MAX);
         int r = registry_get_blob(pull->slots[0].session, config->digest, 0, config->size, &sink, error);
         if (r < 0)
                 return r;
@@ -94,7 +91,7 @@ static int get_config(Pull *pull, PullImage *image, Error *error) {
         const Descriptor *config = &image->manifest.config;
 
         if (!content_has_blob(pull->content, config->digest, NULL) ||
-            content_read_blob(pull->content, config->digest, CONFIG_SIZE_MAX, &image->config,
+            content_read_blob(pull->content, config->digest, image_limits()->config_size, &image->config,
                               &image->config_size, NULL) < 0) {
                 int r = fetch_config(pull, config, image, error);
                 if (r < 0)

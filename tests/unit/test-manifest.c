@@ -39,9 +39,22 @@ static void test_manifests(void) {
                 { MANIFEST(LAYER("application/vnd.oci.image.layer.v1.tar+encrypted")), NULL,
                   ERROR_UNSUPPORTED },
                 { "{\"schemaVersion\":1,\"fsLayers\":[]}", NULL, ERROR_UNSUPPORTED },
-                { "{\"schemaVersion\":2,\"config\":{\"mediaType\":\"application/"
-                  "vnd.cncf.helm\",\"digest\":\"" A "\",\"size\":1},\"layers\":[]}",
+                { MANIFEST(LAYER("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip")), NULL,
+                  ERROR_UNSUPPORTED },
+                { MANIFEST(LAYER("application/vnd.oci.image.layer.nondistributable.v1.tar+zstd")), NULL,
+                  ERROR_UNSUPPORTED },
+                { MANIFEST(LAYER(MEDIA_TYPE_OCI_LAYER) "," LAYER("text/plain")), NULL, ERROR_UNSUPPORTED },
+                { MANIFEST("{\"mediaType\":\"" MEDIA_TYPE_OCI_LAYER "\",\"digest\":\"" B
+                           "\",\"size\":9223372036854775807}"),
+                  NULL, ERROR_LIMIT },
+                { MANIFEST("{\"mediaType\":\"" MEDIA_TYPE_OCI_LAYER "\",\"digest\":\"" B
+                           "\",\"size\":9223372036854775808}"),
+                  NULL, ERROR_CORRUPT },
+                { MANIFEST("{\"mediaType\":\"" MEDIA_TYPE_OCI_LAYER "\",\"digest\":\"sha512:" A
+                           "\",\"size\":1}"),
                   NULL, ERROR_UNSUPPORTED },
+                { "{\"schemaVersion\":2," CONFIG_MEMBER ",\"layers\":[],\"artifactType\":\"x\\ny\"}", NULL,
+                  ERROR_CORRUPT },
                 { "{\"schemaVersion\":2,\"manifests\":[]}", NULL, ERROR_NONE },
                 { "{\"schemaVersion\":2,\"manifests\":[]}", MEDIA_TYPE_OCI_MANIFEST, ERROR_CORRUPT },
                 { MANIFEST(""), MEDIA_TYPE_OCI_INDEX, ERROR_CORRUPT },
@@ -73,17 +86,87 @@ static void test_manifests(void) {
 
         _cleanup_(manifest_done) Manifest m = {};
         CHECK(parse(MANIFEST(LAYER(MEDIA_TYPE_OCI_LAYER_GZIP)), NULL, &m) == ERROR_NONE);
-        CHECK(!m.is_index && m.layers.n == 1);
+        CHECK(!m.is_index && !m.artifact_type && m.layers.n == 1);
         CHECK_STRING(m.media_type, MEDIA_TYPE_OCI_MANIFEST);
         CHECK_STRING(m.config.digest, A);
         CHECK(LIST_ITEM(&m.layers, Descriptor, 0)->size == 7);
 
         _cleanup_(string_buffer_done) StringBuffer many = {};
-        for (size_t i = 0; i <= MANIFEST_LAYERS_MAX; i++)
+        for (size_t i = 0; i <= image_limits()->layers; i++)
                 (void) string_buffer_appendf(&many, "%s" LAYER(MEDIA_TYPE_OCI_LAYER), i > 0 ? "," : "");
         _cleanup_free_ char *text =
                 string_join("{\"schemaVersion\":2," CONFIG_MEMBER ",\"layers\":[", many.data, "]}");
         CHECK(parse(text, NULL, NULL) == ERROR_LIMIT);
+}
+
+static void test_artifacts(void) {
+#define ARTIFACT(type, config, layer)                                                           \
+        "{\"schemaVersion\":2," type "\"config\":{\"mediaType\":\"" config "\",\"digest\":\"" A \
+        "\",\"size\":2},\"layers\":[" LAYER(                                                    \
+                layer) "],\"annotations\":{\"org.opencontainers.image.created\":"               \
+                       "\"2021-01-02T03:04:05Z\"}}"
+        static const struct {
+                const char *text, *type;
+        } cases[] = {
+                { ARTIFACT("", "application/vnd.cncf.helm.config.v1+json", "application/x"),
+                  "application/vnd.cncf.helm.config.v1+json" },
+                { ARTIFACT("\"artifactType\":\"application/vnd.example\",",
+                           "application/vnd.oci.empty.v1+json", "application/x"),
+                  "application/vnd.example" },
+                { ARTIFACT("\"artifactType\":\"\",", "application/vnd.oci.empty.v1+json", "text/plain"),
+                  "text/plain" },
+                { ARTIFACT("", MEDIA_TYPE_OCI_CONFIG, "application/vnd.dev.cosign.simplesigning.v1+json"),
+                  "application/vnd.dev.cosign.simplesigning.v1+json" },
+                { ARTIFACT("", "", ""), "application/octet-stream" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_(manifest_done) Manifest m = {};
+                ImageRecord record;
+                CHECK(parse(cases[i].text, NULL, &m) == ERROR_NONE);
+                CHECK_STRING(m.artifact_type, cases[i].type);
+                CHECK(image_record_build(&m, C, 99, "no JSON", 7, &record, NULL) == 0);
+                CHECK(record.kind == IMAGE_ARTIFACT && record.layers.n == 1 && record.download_size == 7);
+                CHECK(record.created == UINT64_C(1609556645000000));
+                CHECK_STRING(record.artifact_type, cases[i].type);
+                CHECK_STRING(record.digest, C);
+                CHECK_STRING(record.id, A);
+                const ImageLayer *layer = LIST_ITEM(&record.layers, ImageLayer, 0);
+                CHECK(!layer->diff_id && image_record_type.validate(&record, NULL) == 0);
+                CHECK_STRING(layer->digest, B);
+                object_done(&image_record_type, &record);
+        }
+}
+
+/* Each has its own limit, and the error says where it is set. */
+static void test_limits(void) {
+#define LAYERS MANIFEST(LAYER(MEDIA_TYPE_OCI_LAYER) "," LAYER(MEDIA_TYPE_OCI_LAYER))
+        static const char index[] = "{\"schemaVersion\":2,\"manifests\":[" LAYER("x") "," LAYER("x") "]}";
+        const struct {
+                ImageLimits limits;
+                const char *text, *hint;
+        } cases[] = {
+                { { .manifest_size = 50 }, LAYERS, "(Limits.ManifestSize= in berthd.conf)" },
+                { { .config_size = 1 }, LAYERS, "(Limits.ConfigSize= in berthd.conf)" },
+                { { .index_entries = 1 }, index, "(Limits.IndexEntries= in berthd.conf)" },
+                { { .layers = 1 }, LAYERS, "(Limits.Layers= in berthd.conf)" },
+                { { .layer_size = 6 }, LAYERS, "(Limits.LayerSize= in berthd.conf)" },
+        };
+        const ImageLimits before = *image_limits();
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_error_ Error error = {};
+                Manifest m;
+                ImageLimits limits = before;
+                const uint64_t *from = (const uint64_t *) &cases[i].limits;
+                for (size_t k = 0; k < sizeof(ImageLimits) / sizeof(uint64_t); k++)
+                        if (from[k] > 0)
+                                ((uint64_t *) &limits)[k] = from[k];
+                image_limits_set(&limits);
+                CHECK(manifest_parse(cases[i].text, strlen(cases[i].text), NULL, &m, &error) < 0);
+                CHECK(error.kind == ERROR_LIMIT && strstr(error.message, cases[i].hint));
+        }
+        image_limits_set(&before);
 }
 
 #define ENTRY(digest, os, arch, more)                                                    \
@@ -296,6 +379,8 @@ static void test_build(void) {
 
 int main(void) {
         test_manifests();
+        test_artifacts();
+        test_limits();
         test_selection();
         test_config();
         test_changes();
