@@ -68,6 +68,18 @@ int parse_content_range(const char *value, uint64_t *ret_first, uint64_t *ret_la
         return 0;
 }
 
+int parse_upload_range(const char *value, uint64_t *ret_received) {
+        _cleanup_free_ char *copy = strdup(startswith(value, "bytes=") ?: value);
+        uint64_t first, last;
+        char *p = copy;
+
+        if (!copy || take_number(&p, '-', &first) < 0 || parse_u64(p, &last) < 0 || first != 0 ||
+            last == UINT64_MAX)
+                return -EINVAL;
+        *ret_received = last > 0 ? last + 1 : 0;
+        return 0;
+}
+
 char *media_type_of(const char *content_type) {
         char *type = strndup(content_type, strcspn(content_type, "; \t"));
 

@@ -15,5 +15,9 @@ int parse_retry_after(const char *value, uint64_t now_realtime_usec, uint64_t *r
 /* Content-Range: "bytes FIRST-LAST/TOTAL"; *ret_total is UINT64_MAX for "*". Returns 0 or -EINVAL. */
 int parse_content_range(const char *value, uint64_t *ret_first, uint64_t *ret_last, uint64_t *ret_total);
 
+/* Range, as answers about uploads have it (distribution specification): "0-LAST", how many bytes have arrived. Registries
+ * say "0-0" of none, too, and one byte is no loss. Returns 0 or -EINVAL. */
+int parse_upload_range(const char *value, uint64_t *ret_received);
+
 /* The type in front of the parameters, in lower case: "application/json" of "application/JSON; charset=utf-8". */
 char *media_type_of(const char *content_type);

@@ -66,9 +66,29 @@ static void test_origin(void) {
         CHECK(!url_host(""));
 }
 
+static void test_location(void) {
+        static const char *const cases[][3] = {
+                { "http://a:5000/v2/x/blobs/uploads/", "/v2/x/blobs/uploads/1?_state=a%3Db&n=1",
+                  "http://a:5000/v2/x/blobs/uploads/1?_state=a%3Db&n=1" },
+                { "https://a/v2/x/blobs/uploads/", "1", "https://a/v2/x/blobs/uploads/1" },
+                { "https://a/v2/x/blobs/uploads/1?state=2", "?state=3",
+                  "https://a/v2/x/blobs/uploads/1?state=3" },
+                { "https://a/v2/", "https://b:444/up?x=/y", "https://b:444/up?x=/y" },
+                { "https://a/v2/", "//b/up", "https://b/up" },
+                { "https://a/v2/x", "../up", "https://a/up" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_free_ char *url = url_resolve(cases[i][0], cases[i][1]);
+                CHECK_STRING(url, cases[i][2]);
+        }
+        CHECK(!url_resolve("https://a/", "https://") && !url_resolve("nonsense:", "/x"));
+}
+
 int main(void) {
         test_trust();
         test_urls();
         test_origin();
+        test_location();
         return TEST_RESULT();
 }

@@ -41,6 +41,28 @@ static void test_retry_after(void) {
         CHECK(parse_retry_after("soon", MOMENT, &usec) == -EINVAL);
 }
 
+static void test_upload_range(void) {
+        static const char *const bad[] = { "",
+                                           "0",
+                                           "-",
+                                           "0-",
+                                           "-1",
+                                           "1-2",
+                                           "0-x",
+                                           "0-1/2",
+                                           "bytes=1-2",
+                                           "bytes 0-1",
+                                           "0-18446744073709551615",
+                                           "0-18446744073709551616" };
+        uint64_t received;
+
+        CHECK(parse_upload_range("0-1023", &received) == 0 && received == 1024);
+        CHECK(parse_upload_range("bytes=0-1023", &received) == 0 && received == 1024);
+        CHECK(parse_upload_range("0-0", &received) == 0 && received == 0);
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++)
+                CHECK(parse_upload_range(bad[i], &received) == -EINVAL);
+}
+
 static void test_content_range(void) {
         static const char *const bad[] = {
                 "",
@@ -77,6 +99,7 @@ static void test_media_type(void) {
 int main(void) {
         test_lines();
         test_retry_after();
+        test_upload_range();
         test_content_range();
         test_media_type();
         return TEST_RESULT();
