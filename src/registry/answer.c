@@ -2,6 +2,7 @@
 #include <jansson.h>
 
 #include "answer.h"
+#include "log.h"
 
 #define MESSAGE_MAX 200
 
@@ -31,34 +32,37 @@ static const struct {
         { 0, ERROR_REGISTRY, NULL, true },
 };
 
-int unauthorized_error(const Registry *registry, Error *error) {
-        if (registry->username)
+int unauthorized_error(const RegistrySession *session, Error *error) {
+        const char *purpose = session->registry->purpose, *username = session->endpoint->credential.username;
+
+        if (username)
                 return error_set(error, ERROR_UNAUTHORIZED,
-                                 "%s: the registry refuses the user name or the password of \"%s\"",
-                                 registry->purpose, registry->username);
+                                 "%s: the registry refuses the user name or the password of \"%s\"", purpose,
+                                 username);
         return error_set(error, ERROR_UNAUTHORIZED,
-                         "%s: the registry says it does not exist, or needs a login", registry->purpose);
+                         "%s: the registry says it does not exist, or needs a login", purpose);
 }
 
-int answer_error(const Registry *registry, const HttpResponse *response, Error *error) {
+int answer_error(const RegistrySession *session, const HttpResponse *response, Error *error) {
         _cleanup_free_ char *message = answer_message(strempty(response->error.data), response->error.size);
+        const char *purpose = session->registry->purpose;
         char status[64];
         size_t i = 0;
 
         if (response->status == 401)
-                return unauthorized_error(registry, error);
+                return unauthorized_error(session, error);
         while (meanings[i].status != 0 && meanings[i].status != response->status)
                 i++;
         snprintf(status, sizeof(status), "the registry answers with HTTP status %ld", response->status);
         const char *reason = meanings[i].reason ?: status;
         if (message && meanings[i].with_message)
-                return error_set(error, meanings[i].kind, "%s: %s: \"%s\"", registry->purpose, reason,
-                                 message);
-        return error_set(error, meanings[i].kind, "%s: %s", registry->purpose, reason);
+                return error_set(error, meanings[i].kind, "%s: %s: \"%s\"", purpose, reason, message);
+        return error_set(error, meanings[i].kind, "%s: %s", purpose, reason);
 }
 
-int failure_error(const Registry *registry, const HttpResponse *response, Error *error) {
-        const char *reason = response->reason ?: "out of memory";
+int failure_error(const RegistrySession *session, const HttpResponse *response, Error *error) {
+        const char *reason = response->reason ?: "out of memory", *purpose = session->registry->purpose;
+        const char *host = session->endpoint->host;
 
         switch (response->failure) {
         case TRANSFER_CANCELLED:
@@ -66,18 +70,60 @@ int failure_error(const Registry *registry, const HttpResponse *response, Error 
         case TRANSFER_UNTRUSTED:
                 return error_set(error, ERROR_REGISTRY,
                                  "cannot trust the certificate of registry %s: %s (add its authority to the "
-                                 "system's, or the registry to the insecure ones)",
-                                 registry->name, reason);
+                                 "system's, or as a .crt file to /etc/berth/certs.d/%s/)",
+                                 host, reason, host);
         case TRANSFER_BROKEN:
                 return error_set(error, ERROR_REGISTRY, "%s: the connection to the registry broke: %s",
-                                 registry->purpose, reason);
+                                 purpose, reason);
         case TRANSFER_NOT_TLS:
-                return error_set(error, ERROR_REGISTRY, "cannot reach registry %s over HTTPS: %s",
-                                 registry->name, reason);
-        case TRANSFER_REFUSED:
-                return error_set(error, ERROR_REGISTRY, "%s: %s", registry->purpose, reason);
-        default:
-                return error_set(error, ERROR_REGISTRY, "cannot reach registry %s: %s", registry->name,
+                return error_set(error, ERROR_REGISTRY, "cannot reach registry %s over HTTPS: %s", host,
                                  reason);
+        case TRANSFER_REFUSED:
+                return error_set(error, ERROR_REGISTRY, "%s: %s", purpose, reason);
+        default:
+                return error_set(error, ERROR_REGISTRY, "cannot reach registry %s: %s", host, reason);
         }
+}
+
+/* ---- mirrors ---- */
+
+char *endpoint_complaint(const Registry *registry, const HttpResponse *response, const Error *failure) {
+        if (response->failure != TRANSFER_NO_FAILURE && response->reason)
+                return strdup(response->reason);
+        if (response->failure == TRANSFER_NO_FAILURE && response->status == 404)
+                return strdup("it does not have it");
+        if (response->failure == TRANSFER_NO_FAILURE && (response->status == 401 || response->status == 403))
+                return strdup("it wants other credentials");
+        if (response->failure == TRANSFER_NO_FAILURE && response->status >= 400)
+                return format_string("HTTP status %ld", response->status);
+        /* A sentence of its own, but for what it was about. */
+        const char *message = error_text(failure), *rest = startswith(message, registry->purpose);
+        return strdup(rest && startswith(rest, ": ") ? rest + 2 : message);
+}
+
+static int append_complaints(Registry *registry, StringBuffer *buffer) {
+        int r = 0;
+
+        for (size_t i = 0; i < registry->n_endpoints && r >= 0; i++) {
+                Endpoint *endpoint = &registry->endpoints[i];
+                pthread_mutex_lock(&endpoint->lock);
+                if (endpoint->complaint)
+                        r = string_buffer_appendf(buffer, "%smirror %s: %s", buffer->size > 0 ? "; " : "",
+                                                  endpoint->host, endpoint->complaint);
+                pthread_mutex_unlock(&endpoint->lock);
+        }
+        return r;
+}
+
+void add_complaints(Registry *registry, Error *error) {
+        _cleanup_(string_buffer_done) StringBuffer complaints = {};
+        bool mirrors_only = registry->endpoints[registry->n_endpoints - 1].is_mirror;
+
+        if (append_complaints(registry, &complaints) < 0 || complaints.size == 0)
+                return;
+        char *message = mirrors_only ? format_string("%s: no mirror of %s gives it (%s)", registry->purpose,
+                                                     registry->name, complaints.data)
+                                     : format_string("%s (%s)", error_text(error), complaints.data);
+        if (message)
+                free_and_replace(error->message, message);
 }

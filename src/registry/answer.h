@@ -7,11 +7,16 @@
 
 /* Sets the error of a refused entry: who is nobody may just have misspelt the name, for registries do not tell strangers
  * whether something is private or not there. */
-int unauthorized_error(const Registry *registry, Error *error);
+int unauthorized_error(const RegistrySession *session, Error *error);
 /* Sets the error of the answer; returns its negative errno. */
-int answer_error(const Registry *registry, const HttpResponse *response, Error *error);
+int answer_error(const RegistrySession *session, const HttpResponse *response, Error *error);
 /* Sets the error of an exchange that brought no answer (response->failure). */
-int failure_error(const Registry *registry, const HttpResponse *response, Error *error);
+int failure_error(const RegistrySession *session, const HttpResponse *response, Error *error);
+
+/* What a mirror that failed is told of with, in few words: "connection refused". NULL when out of memory. */
+char *endpoint_complaint(const Registry *registry, const HttpResponse *response, const Error *failure);
+/* Makes the error of a request that the last endpoint has failed one that tells what the mirrors said, too. */
+void add_complaints(Registry *registry, Error *error);
 
 /* Pure, for tests: the first message in a registry's error document ({"errors": [{"code", "message"}]}), made fit to be
  * shown: one line, no control characters, not too long. NULL when there is none. */

@@ -52,7 +52,7 @@ int registry_get_manifest(RegistrySession *session, const char *reference, const
         const Registry *registry = session->registry;
         _cleanup_(http_response_done) HttpResponse response = {};
         _cleanup_(registry_document_done) RegistryDocument document = {};
-        _cleanup_free_ char *path = string_join("/v2/", registry->repository, "/manifests/", reference);
+        _cleanup_free_ char *path = string_join("/manifests/", reference);
         ManifestBody body = { .limit = limit, .registry = registry };
         char digest[DIGEST_TEXT_SIZE];
 
@@ -144,7 +144,7 @@ static int blob_sink(void *userdata, const HttpResponse *response, const void *d
 int registry_get_blob(RegistrySession *session, const char *digest, uint64_t start, uint64_t size,
                       const Sink *sink, Error *error) {
         const Registry *registry = session->registry;
-        _cleanup_free_ char *path = string_join("/v2/", registry->repository, "/blobs/", digest);
+        _cleanup_free_ char *path = string_join("/blobs/", digest);
         BlobBody body = {
                 .registry = registry, .digest = digest, .position = start, .size = size, .sink = sink
         };

@@ -9,6 +9,7 @@
  * failures that may pass (retry.h), and go on where they broke off. */
 
 #include "byte-stream.h"
+#include "registries-conf.h"
 
 typedef struct Registry Registry;
 typedef struct RegistrySession RegistrySession;
@@ -21,11 +22,12 @@ typedef struct RegistryOptions {
         const char *actions;   /* asked of the token server: "pull", "pull,push" */
         const char *purpose;   /* begins the sentence of an error: "cannot pull host:5000/x:latest" */
         char *const *insecure; /* registries that may be reached without or with an untrusted certificate */
-        const char *username, *password;     /* NULL: anonymous */
+        const RegistriesConf *conf;          /* mirrors, and who else is insecure; NULL: nothing. Borrowed */
+        const json_t *credentials;           /* credentials.h; NULL: none */
         int cancel_fds[REGISTRY_CANCEL_FDS]; /* one of them readable: everything stops; -EBADF: none */
 } RegistryOptions;
 
-/* Copies the options. No connection is made yet. */
+/* Copies the options but conf. No connection is made yet. */
 int registry_new(const RegistryOptions *options, Registry **ret, Error *error);
 Registry *registry_free(Registry *registry); /* after its sessions; returns NULL */
 DEFINE_CLEANUP(Registry *, registry_free);
@@ -47,6 +49,10 @@ void registry_document_done(RegistryDocument *document);
  * ERROR_LIMIT (longer than limit), ERROR_CANCELLED. */
 int registry_get_manifest(RegistrySession *session, const char *reference, const char *accept, size_t limit,
                           RegistryDocument *ret, Error *error);
+
+/* GET /v2/<repository>/tags/list, all its pages: each tag once, in the registry's order. More than max are ERROR_LIMIT, none
+ * ERROR_NO_SUCH_IMAGE. */
+int registry_get_tags(RegistrySession *session, size_t max, char ***ret, Error *error);
 
 /* GET /v2/<repository>/blobs/<digest>, the bytes from `start` up to `size`, which is that of the whole; they go to the
  * sink in order, each once, whatever happens on the way. The digest is not verified: the sink sees all bytes only

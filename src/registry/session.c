@@ -4,91 +4,11 @@
 #include "log.h"
 #include "random-util.h"
 #include "retry.h"
-#include "strv.h"
 #include "token.h"
 
 _Static_assert(REGISTRY_CANCEL_FDS == CANCEL_FDS_MAX, "the descriptors are passed through");
 
 #define AUTHORIZE_MAX 2 /* a token that has run out, and one that the server made too short-lived */
-
-static int copy_options(Registry *registry, const RegistryOptions *options) {
-        const struct {
-                char **target;
-                const char *value;
-        } strings[] = {
-                { &registry->name, options->registry },     { &registry->repository, options->repository },
-                { &registry->actions, options->actions },   { &registry->purpose, options->purpose },
-                { &registry->username, options->username }, { &registry->password, options->password },
-        };
-
-        for (size_t i = 0; i < ELEMENTSOF(strings); i++)
-                if (free_and_strdup(strings[i].target, strings[i].value) < 0)
-                        return -ENOMEM;
-        memcpy(registry->cancel_fds, options->cancel_fds, sizeof(registry->cancel_fds));
-        return strv_copy_into(options->insecure, &registry->insecure);
-}
-
-int registry_new(const RegistryOptions *options, Registry **ret, Error *error) {
-        Registry *registry = new0(Registry, 1);
-
-        if (!registry)
-                return error_set(error, ERROR_OUT_OF_MEMORY, "out of memory");
-        pthread_mutex_init(&registry->lock, NULL);
-        if (copy_options(registry, options) < 0) {
-                registry_free(registry);
-                return error_set(error, ERROR_OUT_OF_MEMORY, "out of memory");
-        }
-        *ret = registry;
-        return 0;
-}
-
-Registry *registry_free(Registry *registry) {
-        if (!registry)
-                return NULL;
-        free(registry->token);
-        free(registry->base);
-        pthread_mutex_destroy(&registry->lock);
-        strv_free(registry->insecure);
-        free(registry->password);
-        free(registry->username);
-        free(registry->purpose);
-        free(registry->actions);
-        free(registry->repository);
-        free(registry->name);
-        free(registry);
-        return NULL;
-}
-
-int registry_session_new(Registry *registry, RegistrySession **ret, Error *error) {
-        _cleanup_(registry_session_freep) RegistrySession *session = new0(RegistrySession, 1);
-
-        if (!session)
-                return error_set(error, ERROR_OUT_OF_MEMORY, "out of memory");
-        session->registry = registry;
-        int r = transfer_new(registry->cancel_fds, &session->transfer, error);
-        if (r < 0)
-                return r;
-        *ret = TAKE_PTR(session);
-        return 0;
-}
-
-RegistrySession *registry_session_free(RegistrySession *session) {
-        if (!session)
-                return NULL;
-        transfer_free(session->transfer);
-        free(session);
-        return NULL;
-}
-
-bool registry_url_is_insecure(const Registry *registry, const char *url) {
-        _cleanup_free_ char *host = url_host(url);
-
-        return host && registry_trust(host, registry->insecure) == REGISTRY_INSECURE;
-}
-
-bool registry_allows_url(const Registry *registry, const char *base, const char *url) {
-        return !url_is_plain(url) || url_is_plain(base) || registry_url_is_insecure(registry, url);
-}
 
 /* ---- one exchange ---- */
 
@@ -102,30 +22,31 @@ static void authorization_done(Authorization *authorization) {
         free(authorization->token);
 }
 
-static int registry_authorization(Registry *registry, Authorization *ret) {
+static int endpoint_authorization(Endpoint *endpoint, Authorization *ret) {
         Authorization authorization = {};
 
-        pthread_mutex_lock(&registry->lock);
-        int r = free_and_strdup(&authorization.token, registry->token);
-        authorization.basic = registry->basic;
-        pthread_mutex_unlock(&registry->lock);
+        pthread_mutex_lock(&endpoint->lock);
+        int r = free_and_strdup(&authorization.token, endpoint->token);
+        authorization.basic = endpoint->basic;
+        pthread_mutex_unlock(&endpoint->lock);
         if (r >= 0)
                 *ret = authorization;
         return r;
 }
 
-static int perform(RegistrySession *session, const RegistryRequest *request, const char *url,
+/* authorization: NULL where the URL is not at home, that is, not at the endpoint itself. */
+static int perform(RegistrySession *session, const RegistryRequest *request, const char *url, bool home,
                    const Authorization *authorization, HttpResponse *ret, Error *error) {
-        const Registry *registry = session->registry;
+        const Endpoint *endpoint = session->endpoint;
         const HttpRequest http = {
                 .method = request->method,
                 .url = url,
                 .body = request->body,
                 .accept = request->accept,
                 .bearer = authorization ? authorization->token : NULL,
-                .username = authorization && authorization->basic ? registry->username : NULL,
-                .password = registry->password,
-                .insecure = registry_url_is_insecure(registry, url),
+                .username = authorization && authorization->basic ? endpoint->credential.username : NULL,
+                .password = endpoint->credential.password,
+                .insecure = home ? endpoint->insecure : registry_url_is_insecure(session->registry, url),
                 .range_start = request->position ? *request->position : 0,
                 .sink = request->sink,
                 .userdata = request->userdata,
@@ -167,10 +88,17 @@ static int next_url(RegistrySession *session, const char *base, unsigned hops, H
         return 0;
 }
 
+static char *request_url(const Endpoint *endpoint, const RegistryRequest *request, const char *base) {
+        if (request->url)
+                return strdup(request->url);
+        return request->is_whole_path ? string_join(base, request->path)
+                                      : string_join(base, "/v2/", endpoint->repository, request->path);
+}
+
 /* The request with its redirects. */
 static int exchange(RegistrySession *session, const RegistryRequest *request, const char *base,
                     const Authorization *authorization, HttpResponse *ret, Error *error) {
-        _cleanup_free_ char *url = request->url ? strdup(request->url) : string_join(base, request->path);
+        _cleanup_free_ char *url = request_url(session->endpoint, request, base);
 
         if (!url)
                 return error_set(error, ERROR_OUT_OF_MEMORY, "out of memory");
@@ -180,7 +108,7 @@ static int exchange(RegistrySession *session, const RegistryRequest *request, co
                                  session->registry->purpose);
         for (unsigned hops = 0;; hops++) {
                 bool home = url_same_origin(base, url);
-                int r = perform(session, request, url, home ? authorization : NULL, ret, error);
+                int r = perform(session, request, url, home, home ? authorization : NULL, ret, error);
                 if (!home)
                         note_elsewhere(ret, url);
                 if (r < 0 || ret->status / 100 != 3 || !ret->redirect)
@@ -191,36 +119,37 @@ static int exchange(RegistrySession *session, const RegistryRequest *request, co
         }
 }
 
-/* ---- finding the registry ---- */
+/* ---- finding the address of an endpoint ---- */
 
-/* The URL that the registry has answered at, or NULL. It never changes once it is set. */
-static const char *registry_base(Registry *registry) {
-        pthread_mutex_lock(&registry->lock);
-        const char *base = registry->base;
-        pthread_mutex_unlock(&registry->lock);
+/* The URL that it has answered at, or NULL. It never changes once it is set. */
+static const char *endpoint_base(Endpoint *endpoint) {
+        pthread_mutex_lock(&endpoint->lock);
+        const char *base = endpoint->base;
+        pthread_mutex_unlock(&endpoint->lock);
         return base;
 }
 
-static void set_registry_base(Registry *registry, char **url) {
-        pthread_mutex_lock(&registry->lock);
-        if (!registry->base)
-                registry->base = TAKE_PTR(*url);
-        pthread_mutex_unlock(&registry->lock);
+static void set_endpoint_base(Endpoint *endpoint, char **url) {
+        pthread_mutex_lock(&endpoint->lock);
+        if (!endpoint->base)
+                endpoint->base = TAKE_PTR(*url);
+        pthread_mutex_unlock(&endpoint->lock);
 }
 
 /* The first request is made to each address in turn, until one answers. */
 static int exchange_first(RegistrySession *session, const RegistryRequest *request, HttpResponse *ret,
                           Error *error) {
-        Registry *registry = session->registry;
+        Endpoint *endpoint = session->endpoint;
         char *urls[ENDPOINT_SCHEMES_MAX] = {};
 
-        int n = endpoint_urls(registry->name, registry_trust(registry->name, registry->insecure), urls);
+        int n = endpoint_urls(endpoint->host, endpoint->insecure ? REGISTRY_INSECURE : REGISTRY_VERIFIED,
+                              urls);
         int r = n < 0 ? error_set(error, ERROR_OUT_OF_MEMORY, "out of memory") : 0;
         for (int i = 0; i < n; i++) {
                 http_response_done(ret);
                 r = exchange(session, request, urls[i], NULL, ret, error);
                 if (r >= 0)
-                        set_registry_base(registry, &urls[i]);
+                        set_endpoint_base(endpoint, &urls[i]);
                 if (r >= 0 || (ret->failure != TRANSFER_UNREACHABLE && ret->failure != TRANSFER_NOT_TLS))
                         break;
         }
@@ -235,9 +164,9 @@ static int attempt(RegistrySession *session, const RegistryRequest *request, Htt
                    Error *error) {
         for (unsigned n = 0;; n++) {
                 _cleanup_(authorization_done) Authorization authorization = {};
-                const char *base = registry_base(session->registry);
+                const char *base = endpoint_base(session->endpoint);
 
-                if (registry_authorization(session->registry, &authorization) < 0)
+                if (endpoint_authorization(session->endpoint, &authorization) < 0)
                         return error_set(error, ERROR_OUT_OF_MEMORY, "out of memory");
                 int r = base ? exchange(session, request, base, &authorization, ret, error)
                              : exchange_first(session, request, ret, error);
@@ -253,23 +182,21 @@ static int attempt(RegistrySession *session, const RegistryRequest *request, Htt
 
 /* The next attempt may fare better. A registry that nobody has reached yet and that refuses the connection is told
  * of at once: then it is down, or the name is wrong, and a person waits. */
-static bool is_temporary(RegistrySession *session, const HttpResponse *response) {
+bool session_is_temporary(RegistrySession *session, const HttpResponse *response) {
         switch (response->failure) {
         case TRANSFER_NO_FAILURE:
                 return status_is_temporary(response->status);
         case TRANSFER_BROKEN:
                 return true;
         case TRANSFER_UNREACHABLE:
-                return registry_base(session->registry);
+                return endpoint_base(session->endpoint);
         default:
                 return false;
         }
 }
 
-/* Waits before the next attempt. Returns 0, or a negative errno when there is none: -EAGAIN, -ETIME (too long to
- * wait), -ECANCELED. */
-static int wait_for_retry(RegistrySession *session, Backoff *backoff, const HttpResponse *response,
-                          const Error *failure) {
+int session_wait(RegistrySession *session, Backoff *backoff, const HttpResponse *response,
+                 const Error *failure) {
         uint64_t usec;
 
         int r = backoff_next(backoff, response->retry_after, random_u64(), &usec);
@@ -279,10 +206,76 @@ static int wait_for_retry(RegistrySession *session, Backoff *backoff, const Http
         return transfer_wait(session->transfer, usec);
 }
 
-static int describe(const Registry *registry, const HttpResponse *response, int r, Error *error) {
+static int describe(RegistrySession *session, const HttpResponse *response, int r, Error *error) {
         if (r < 0 && error->kind != ERROR_NONE)
                 return r;
-        return r < 0 ? failure_error(registry, response, error) : answer_error(registry, response, error);
+        return r < 0 ? failure_error(session, response, error) : answer_error(session, response, error);
+}
+
+/* ---- one endpoint after the other ---- */
+
+/* Another endpoint may have what this one did not give. What the sink refuses may be the endpoint's fault. */
+static bool is_endpoints_fault(const HttpResponse *response, const Error *failure) {
+        if (response->failure == TRANSFER_CANCELLED || failure->kind == ERROR_OUT_OF_MEMORY)
+                return false;
+        return response->failure != TRANSFER_REFUSED || failure->kind == ERROR_CORRUPT ||
+               failure->kind == ERROR_REGISTRY;
+}
+
+/* What it lacks, and a connection that broke, say nothing of the next request. */
+static bool is_worth_asking_again(const HttpResponse *response) {
+        return response->failure == TRANSFER_BROKEN ||
+               (response->failure == TRANSFER_NO_FAILURE && response->status == 404);
+}
+
+static void note_complaint(RegistrySession *session, const HttpResponse *response, const Error *failure) {
+        Endpoint *endpoint = session->endpoint;
+        char *complaint = endpoint_complaint(session->registry, response, failure);
+
+        pthread_mutex_lock(&endpoint->lock);
+        free_and_replace(endpoint->complaint, complaint);
+        endpoint->given_up = endpoint->given_up || !is_worth_asking_again(response);
+        pthread_mutex_unlock(&endpoint->lock);
+}
+
+/* The next one that may be asked, from `from` on; NULL: none. The last one always may. */
+static Endpoint *next_endpoint(Registry *registry, size_t from) {
+        for (size_t i = from; i < registry->n_endpoints; i++) {
+                Endpoint *endpoint = &registry->endpoints[i];
+                pthread_mutex_lock(&endpoint->lock);
+                bool given_up = endpoint->given_up && i + 1 < registry->n_endpoints;
+                pthread_mutex_unlock(&endpoint->lock);
+                if (!given_up)
+                        return endpoint;
+        }
+        return NULL;
+}
+
+/* Asks each in turn. The failure is that of the last one asked. */
+static int ask_endpoints(RegistrySession *session, const RegistryRequest *request, HttpResponse *ret,
+                         Error *error) {
+        Registry *registry = session->registry;
+
+        for (Endpoint *endpoint = next_endpoint(registry, 0);;) {
+                _cleanup_error_ Error failure = {};
+
+                session->endpoint = endpoint;
+                http_response_done(ret);
+                int r = attempt(session, request, ret, &failure);
+                if (r >= 0 && ret->status / 100 == 2)
+                        return 0;
+                r = describe(session, ret, r, &failure);
+                endpoint = is_endpoints_fault(ret, &failure)
+                                   ? next_endpoint(registry, endpoint - registry->endpoints + 1)
+                                   : NULL;
+                if (session->endpoint->is_mirror)
+                        note_complaint(session, ret, &failure);
+                if (!endpoint) {
+                        error_move(error, &failure);
+                        return r;
+                }
+                log_debug("%s; asking %s instead", error_text(&failure), endpoint->host);
+        }
 }
 
 int session_request(RegistrySession *session, const RegistryRequest *request, HttpResponse *ret,
@@ -294,22 +287,34 @@ int session_request(RegistrySession *session, const RegistryRequest *request, Ht
                 _cleanup_error_ Error failure = {};
                 uint64_t before = request->position ? *request->position : 0;
 
-                http_response_done(ret);
-                int r = attempt(session, request, ret, &failure);
-                if (r >= 0 && ret->status / 100 == 2)
+                int r = ask_endpoints(session, request, ret, &failure);
+                if (r >= 0)
                         return 0;
-                r = describe(session->registry, ret, r, &failure);
-
                 if (request->position && *request->position - before >= RETRY_PROGRESS)
                         backoff = (Backoff){};
-                int w = !request->once && is_temporary(session, ret)
-                                ? wait_for_retry(session, &backoff, ret, &failure)
+                int w = !request->once && session_is_temporary(session, ret)
+                                ? session_wait(session, &backoff, ret, &failure)
                                 : -EAGAIN;
                 if (w == -ECANCELED)
                         return error_set(error, ERROR_CANCELLED, "cancelled");
                 if (w < 0) {
+                        if (is_endpoints_fault(ret, &failure))
+                                add_complaints(session->registry, &failure);
                         error_move(error, &failure);
                         return r;
                 }
         }
+}
+
+bool session_distrust(RegistrySession *session) {
+        Endpoint *endpoint = session->endpoint;
+
+        if (!endpoint || !endpoint->is_mirror ||
+            endpoint == &session->registry->endpoints[session->registry->n_endpoints - 1])
+                return false;
+        pthread_mutex_lock(&endpoint->lock);
+        endpoint->given_up = true;
+        (void) free_and_strdup(&endpoint->complaint, "what it sent was damaged");
+        pthread_mutex_unlock(&endpoint->lock);
+        return true;
 }

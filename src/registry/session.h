@@ -1,16 +1,35 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Between the requests that the specification knows (registry.h) and single HTTP exchanges (transfer.h): finds the
- * registry's address, follows redirects, gets tokens, tries again. */
+/* Between the requests that the specification knows (registry.h) and single HTTP exchanges (transfer.h): asks the mirrors
+ * and then the registry itself, finds their addresses, follows redirects, gets tokens, tries again. */
 
 #include <pthread.h>
 
+#include "credentials.h"
 #include "endpoint.h"
 #include "registry.h"
+#include "retry.h"
 #include "transfer.h"
 
 #define REDIRECTS_MAX 10
+
+/* Who may have what is asked for: a mirror, or the registry itself. Each has its own address, credentials and token,
+ * which are shown to none of the others. */
+typedef struct Endpoint {
+        char *host;       /* as references name it: "docker.io", "mirror.example:5000" */
+        char *repository; /* at this endpoint */
+        bool is_mirror;
+        bool insecure;
+        Credential credential;
+
+        pthread_mutex_t lock; /* of what follows */
+        char *base;           /* "https://host:5000": what has answered; never changes afterwards */
+        char *token;
+        bool basic;      /* it takes user name and password itself */
+        bool given_up;   /* not worth asking again, as long as there is another one */
+        char *complaint; /* what it last said, or what was wrong with it; NULL: nothing */
+} Endpoint;
 
 struct Registry {
         char *name;
@@ -18,23 +37,23 @@ struct Registry {
         char *actions;
         char *purpose;
         char **insecure;
-        char *username, *password;
+        const RegistriesConf *conf; /* may be NULL */
         int cancel_fds[REGISTRY_CANCEL_FDS];
 
-        pthread_mutex_t lock; /* of what follows */
-        char *base;           /* "https://host:5000": what has answered; never changes afterwards */
-        char *token;
-        bool basic; /* the registry takes user name and password itself */
+        Endpoint *endpoints; /* at least one, in the order of asking */
+        size_t n_endpoints;
 };
 
 struct RegistrySession {
         Registry *registry;
         Transfer *transfer;
+        Endpoint *endpoint; /* that is asked, or was asked last */
 };
 
 typedef struct RegistryRequest {
         HttpMethod method;
-        const char *path; /* "/v2/…" */
+        const char *path;   /* below "/v2/<repository>": "/manifests/latest" */
+        bool is_whole_path; /* … or the whole: "/v2/_catalog" */
         const char *
                 url; /* instead of path: where the registry said to go on. Other hosts get no authorization */
         const HttpBody *body;
@@ -50,6 +69,15 @@ typedef struct RegistryRequest {
  * (http_response_done) is filled in either case. */
 int session_request(RegistrySession *session, const RegistryRequest *request, HttpResponse *ret,
                     Error *error);
+
+/* What the endpoint sent last was damaged. Returns whether the request is to be made again, since it then goes to another. */
+bool session_distrust(RegistrySession *session);
+
+/* For requests that are made once: the next attempt may fare better; and the wait before it, which returns 0, or a negative
+ * errno when there is none: -EAGAIN, -ETIME (too long to wait), -ECANCELED. failure: what is waited for. */
+bool session_is_temporary(RegistrySession *session, const HttpResponse *response);
+int session_wait(RegistrySession *session, Backoff *backoff, const HttpResponse *response,
+                 const Error *failure);
 
 /* A URL that the registry named, as a redirect or as its token server, may be asked: it is HTTPS, or the registry
  * itself is not, or its host may be reached without. */

@@ -77,50 +77,51 @@ static int token_sink(void *userdata, const HttpResponse *response, const void *
         return string_buffer_append(buffer, data, size);
 }
 
-static int describe_failure(const Registry *registry, const char *realm, const HttpResponse *response,
+static int describe_failure(const RegistrySession *session, const char *realm, const HttpResponse *response,
                             Error *error) {
         if (response->failure == TRANSFER_CANCELLED)
                 return error_set(error, ERROR_CANCELLED, "cancelled");
         return error_set(error, ERROR_REGISTRY, "%s: cannot reach the token server %s: %s",
-                         registry->purpose, realm, strempty(response->reason));
+                         session->registry->purpose, realm, strempty(response->reason));
 }
 
-static int describe_refusal(const Registry *registry, const char *realm, const HttpResponse *response,
+static int describe_refusal(const RegistrySession *session, const char *realm, const HttpResponse *response,
                             Error *error) {
         if (response->status != 401 && response->status != 403)
                 return error_set(error, ERROR_REGISTRY,
-                                 "%s: the token server %s answers with HTTP status %ld", registry->purpose,
-                                 realm, response->status);
-        return unauthorized_error(registry, error);
+                                 "%s: the token server %s answers with HTTP status %ld",
+                                 session->registry->purpose, realm, response->status);
+        return unauthorized_error(session, error);
 }
 
 /* Asks the token server. *response is its answer. */
 static int fetch_token(RegistrySession *session, const Challenge *challenge, HttpResponse *response,
                        char **ret, Error *error) {
-        Registry *registry = session->registry;
+        const Registry *registry = session->registry;
+        const Endpoint *endpoint = session->endpoint;
         _cleanup_(string_buffer_done) StringBuffer body = {};
         _cleanup_free_ char *scope =
-                string_join("repository:", registry->repository, ":", registry->actions);
+                string_join("repository:", endpoint->repository, ":", registry->actions);
         _cleanup_free_ char *url = scope ? token_url(challenge, scope) : NULL;
 
         if (!url)
                 return error_set(error, ERROR_OUT_OF_MEMORY, "out of memory");
-        if (!registry_allows_url(registry, registry->base, url))
+        if (!registry_allows_url(registry, endpoint->base, url))
                 return error_set(error, ERROR_REGISTRY, "%s: its token server %s is not reached over HTTPS",
                                  registry->purpose, challenge->realm);
         const HttpRequest request = {
                 .url = url,
-                .username = registry->username,
-                .password = registry->password,
+                .username = endpoint->credential.username,
+                .password = endpoint->credential.password,
                 .insecure = registry_url_is_insecure(registry, url),
                 .sink = token_sink,
                 .userdata = &body,
         };
         int r = transfer_perform(session->transfer, &request, response, error);
         if (r < 0)
-                return describe_failure(registry, challenge->realm, response, error);
+                return describe_failure(session, challenge->realm, response, error);
         if (response->status / 100 != 2)
-                return describe_refusal(registry, challenge->realm, response, error);
+                return describe_refusal(session, challenge->realm, response, error);
         r = token_parse(strempty(body.data), body.size, ret);
         if (r == -EBADMSG)
                 return error_set(error, ERROR_REGISTRY, "%s: the token server %s gives no usable token",
@@ -130,20 +131,20 @@ static int fetch_token(RegistrySession *session, const Challenge *challenge, Htt
 
 static int authorize_locked(RegistrySession *session, const Challenge *challenge, const char *used_token,
                             HttpResponse *response, Error *error) {
-        Registry *registry = session->registry;
+        Endpoint *endpoint = session->endpoint;
         _cleanup_free_ char *token = NULL;
 
-        if (challenge->scheme == CHALLENGE_BASIC && registry->username && !registry->basic) {
-                registry->basic = true;
+        if (challenge->scheme == CHALLENGE_BASIC && endpoint->credential.username && !endpoint->basic) {
+                endpoint->basic = true;
                 return 0;
         }
         if (challenge->scheme != CHALLENGE_BEARER)
-                return unauthorized_error(registry, error);
-        if (!streq_ptr(registry->token, used_token))
+                return unauthorized_error(session, error);
+        if (!streq_ptr(endpoint->token, used_token))
                 return 0;
         int r = fetch_token(session, challenge, response, &token, error);
         if (r >= 0)
-                free_and_replace(registry->token, TAKE_PTR(token));
+                free_and_replace(endpoint->token, TAKE_PTR(token));
         return r;
 }
 
@@ -153,8 +154,8 @@ int session_authorize(RegistrySession *session, const char *used_token, HttpResp
 
         response->challenge = (Challenge){};
         http_response_done(response);
-        pthread_mutex_lock(&session->registry->lock);
+        pthread_mutex_lock(&session->endpoint->lock);
         int r = authorize_locked(session, &challenge, used_token, response, error);
-        pthread_mutex_unlock(&session->registry->lock);
+        pthread_mutex_unlock(&session->endpoint->lock);
         return r;
 }

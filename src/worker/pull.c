@@ -223,6 +223,7 @@ static void pull_done(Pull *pull) {
         for (size_t i = 0; i < PULL_DOWNLOADS_MAX; i++)
                 registry_session_free(pull->slots[i].session);
         registry_free(pull->registry);
+        remote_done(&pull->remote);
         content_close(pull->content);
         error_done(&pull->error);
         safe_close(pull->stop_fd);
@@ -247,19 +248,11 @@ static int open_store(Pull *pull, Error *error) {
 }
 
 static int open_registry(Pull *pull, const Reference *reference, Error *error) {
-        const RegistryOptions options = {
-                .registry = reference->registry,
-                .repository = reference->repository,
-                .actions = "pull",
-                .purpose = pull->purpose,
-                .insecure = pull->worker->request.insecure_registries,
-                .cancel_fds = { worker_cancel_fd(), pull->stop_fd },
-        };
-
-        int r = registry_new(&options, &pull->registry, error);
-        if (r < 0)
-                return r;
-        return registry_session_new(pull->registry, &pull->slots[0].session, error);
+        int r = remote_open(pull->worker, &pull->remote, error);
+        if (r >= 0)
+                r = remote_registry(&pull->remote, pull->worker, reference, "pull", pull->purpose,
+                                    pull->stop_fd, &pull->registry, error);
+        return r < 0 ? r : registry_session_new(pull->registry, &pull->slots[0].session, error);
 }
 
 /* What the store says lacks what it was for; what the registry's client says has it. */

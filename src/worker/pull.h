@@ -12,7 +12,7 @@
 #include <pthread.h>
 
 #include "content-store.h"
-#include "registry.h"
+#include "remote.h"
 #include "worker.h"
 
 #define PULL_DOWNLOADS_MAX 4
@@ -29,6 +29,7 @@ struct Pull {
         Worker *worker;
         const char *purpose; /* "cannot pull docker.io/library/debian:latest" */
         ContentStore *content;
+        Remote remote;
         Registry *registry;
         int lock_fd; /* see lock_layer() */
         int stop_fd; /* readable once something failed: the other transfers end */

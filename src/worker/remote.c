@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "remote.h"
+#include "string-util.h"
+
+int remote_open(Worker *worker, Remote *ret, Error *error) {
+        _cleanup_(remote_done) Remote remote = {};
+
+        credentials_protect_process();
+        int r = credentials_read_fd(worker->fds[0], &remote.credentials, error);
+        if (r < 0)
+                return error_prefix(error, r, "the credentials that were handed over are of no use");
+        r = registries_conf_load("", &remote.conf, error);
+        if (r < 0)
+                return r;
+        *ret = remote;
+        remote = (Remote){};
+        return 0;
+}
+
+void remote_done(Remote *remote) {
+        json_decref(remote->credentials);
+        object_done(&registries_conf_type, &remote->conf);
+        *remote = (Remote){};
+}
+
+int remote_check(const Remote *remote, const Reference *reference, const char *purpose, Error *error) {
+        RegistryRule rule;
+
+        registries_conf_find(&remote->conf, reference->registry, reference->repository, &rule);
+        if (rule.blocked)
+                return error_set(error, ERROR_DENIED,
+                                 "%s: it is blocked by the administrator (Blocked= in [Registry %s] of "
+                                 "registries.conf)",
+                                 purpose, strempty(rule.prefix));
+        if (rule.policy == TRUST_REJECT)
+                return error_set(error, ERROR_DENIED,
+                                 "%s: the administrator's policy rejects it (Policy= in [Registry %s] of "
+                                 "registries.conf)",
+                                 purpose, strempty(rule.prefix));
+        return 0;
+}
+
+int remote_registry(Remote *remote, Worker *worker, const Reference *reference, const char *actions,
+                    const char *purpose, int stop_fd, Registry **ret, Error *error) {
+        const RegistryOptions options = {
+                .registry = reference->registry,
+                .repository = reference->repository,
+                .actions = actions,
+                .purpose = purpose,
+                .insecure = worker->request.insecure_registries,
+                .conf = &remote->conf,
+                .credentials = remote->credentials,
+                .cancel_fds = { worker_cancel_fd(), stop_fd },
+        };
+
+        int r = remote_check(remote, reference, purpose, error);
+        return r < 0 ? r : registry_new(&options, ret, error);
+}

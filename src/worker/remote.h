@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What every verb that speaks to a registry shares: the host's registries.conf, and the caller's credentials, which come
+ * as the first descriptor of each such request (an empty file: none). */
+
+#include "credentials.h"
+#include "reference.h"
+#include "registries-conf.h"
+#include "registry.h"
+#include "worker.h"
+
+typedef struct Remote {
+        RegistriesConf conf;
+        json_t *credentials;
+} Remote;
+
+int remote_open(Worker *worker, Remote *ret, Error *error);
+void remote_done(Remote *remote);
+
+/* ERROR_DENIED for what the administrator has blocked or rejects. */
+int remote_check(const Remote *remote, const Reference *reference, const char *purpose, Error *error);
+
+/* A client for the reference's repository, once remote_check() lets it pass; to be freed before the remote is done.
+ * actions: "pull", "pull,push"; purpose: begins the sentence of errors; stop_fd: -EBADF, or a second descriptor that
+ * cancels when it becomes readable. */
+int remote_registry(Remote *remote, Worker *worker, const Reference *reference, const char *actions,
+                    const char *purpose, int stop_fd, Registry **ret, Error *error);
