@@ -113,6 +113,8 @@ static int pack_child(Packing *p, int dir_fd, dev_t device, const char *director
                 return errno == ENOENT ? 0 : pack_failed(error, negative_errno(), shown);
         if (p->options->upper && (overlay_stat_is_whiteout(&st) || has_whiteout_mark(fd, &st)))
                 return pack_whiteout(p, directory, name, error);
+        if (p->options->skip && p->options->skip(path, &st))
+                return 0;
         int r = check_name(p, shown, name, error);
         if (r >= 0)
                 r = pack_entry(p, fd, &st, shown, error);

@@ -6,12 +6,16 @@
  * is looked at before it is opened, and mount points are not entered. Entries come in the order of their names, hard
  * links and holes are kept; sockets are left out. */
 
+#include <sys/stat.h>
+
 #include "tar-writer.h"
 
 typedef struct PackOptions {
         const char *prefix; /* what the root is called in the archive; "": its entries stand by themselves */
         bool upper;         /* an overlay's upper directory: whiteouts become OCI's (overlay.h) */
         bool skip_root;     /* no entry for the root itself */
+        /* Leaves this out: a path below the root. NULL: nothing. */
+        bool (*skip)(const char *path, const struct stat *st);
         bool (*cancelled)(void);
 } PackOptions;
 

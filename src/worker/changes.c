@@ -149,6 +149,8 @@ static int compare_entry(Changes *changes, int dir_fd, const char *name, const c
         if (S_ISDIR(st.st_mode))
                 return walk_directory(changes, dir_fd, name, path, &st, in_base ? &base : NULL, depth,
                                       error);
+        if (!in_base && container_file_is_mount_point(path, &st))
+                return 0;
         return show(changes, in_base ? 'C' : 'A', path, error);
 }
 

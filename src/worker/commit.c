@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "build-layer.h"
+#include "container-files.h"
 #include "fd-util.h"
 #include "image-change.h"
 #include "pack.h"
@@ -13,7 +14,10 @@
 /* A container's upper directory becomes a layer on top of its image. */
 
 static int write_layer(Worker *worker, LayerBuild *build, Error *error) {
-        PackOptions options = { .prefix = "", .upper = true, .cancelled = worker_cancelled };
+        PackOptions options = { .prefix = "",
+                                .upper = true,
+                                .skip = container_file_is_mount_point,
+                                .cancelled = worker_cancelled };
         _cleanup_(tar_writer_freep) TarWriter *tar = NULL;
         _cleanup_close_ int fd =
                 open(strempty(worker->request.upper), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

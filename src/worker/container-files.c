@@ -192,3 +192,14 @@ int container_path_resolve(int root_fd, const char *path, bool follow, char **re
         *ret = TAKE_PTR(done);
         return 0;
 }
+
+bool container_file_is_mount_point(const char *path, const struct stat *st) {
+        static const char *const paths[] = { "etc/hostname", "etc/hosts", "etc/resolv.conf" };
+
+        if (!S_ISREG(st->st_mode) || st->st_size > 0)
+                return false;
+        for (size_t i = 0; i < ELEMENTSOF(paths); i++)
+                if (streq(paths[i], path))
+                        return true;
+        return false;
+}

@@ -302,6 +302,17 @@ def test_diff(berthctl, made, name):
     berthctl("rm", name)
 
 
+def test_what_berth_mounts_on_is_no_change(berthctl, busybox_image, name):
+    berthctl("run", "--name", name, busybox_image, "sh", "-c", "test -s /etc/hosts && test -s /etc/hostname")
+    assert berthctl("diff", name).stdout == b""
+    berthctl("commit", name, "committed:4")
+    layer = json.loads(berthctl("image", "show", "committed:4").stdout)[0]["Layers"][-1]
+    folder = pathlib.Path("/var/lib/berth/layers", layer["DiffId"].removeprefix("sha256:"))
+    assert folder.is_dir() and not [path for path in folder.glob("fs/**/*") if path.is_file()]
+    berthctl("rm", name)
+    berthctl("rmi", "committed:4")
+
+
 @pytest.mark.parametrize("userns", ["auto", "host"])
 def test_commit_and_export(berthctl, busybox_image, name, userns):
     berthctl("run", "--name", name, f"--userns={userns}", busybox_image, "sh", "-c", CHANGE)
