@@ -80,6 +80,18 @@ int parse_upload_range(const char *value, uint64_t *ret_received) {
         return 0;
 }
 
+char *parse_next_page(const char *value) {
+        const char *begin = strchr(value, '<'), *end = begin ? strchr(begin, '>') : NULL;
+        const char *query = begin ? strchr(begin, '?') : NULL;
+
+        if (!end || !query || query > end || !strstr(end, "rel=\"next\"") == !strstr(end, "rel=next"))
+                return NULL;
+        for (const char *p = ++query; p < end; p++)
+                if (*p <= ' ' || *p > '~' || strchr("#\"\\<", *p))
+                        return NULL;
+        return strndup(query, end - query);
+}
+
 char *media_type_of(const char *content_type) {
         char *type = strndup(content_type, strcspn(content_type, "; \t"));
 

@@ -19,5 +19,9 @@ int parse_content_range(const char *value, uint64_t *ret_first, uint64_t *ret_la
  * say "0-0" of none, too, and one byte is no loss. Returns 0 or -EINVAL. */
 int parse_upload_range(const char *value, uint64_t *ret_received);
 
+/* Link: of a list in pages (RFC 8288), the query of the URL of the next one: "n=100&last=x". Only that is of use: the next
+ * page is at the same address, whatever the registry believes it to be. NULL: none, or malformed, or out of memory. */
+char *parse_next_page(const char *value);
+
 /* The type in front of the parameters, in lower case: "application/json" of "application/JSON; charset=utf-8". */
 char *media_type_of(const char *content_type);

@@ -31,6 +31,7 @@ void http_response_done(HttpResponse *response) {
         free(response->content_type);
         free(response->content_digest);
         free(response->content_range);
+        free(response->link);
         free(response->location);
         free(response->range);
         challenge_done(&response->challenge);
@@ -107,6 +108,7 @@ static const struct {
         { "Content-Type", offsetof(HttpResponse, content_type) },
         { "Docker-Content-Digest", offsetof(HttpResponse, content_digest) },
         { "Content-Range", offsetof(HttpResponse, content_range) },
+        { "Link", offsetof(HttpResponse, link) },
         { "Location", offsetof(HttpResponse, location) },
         { "Range", offsetof(HttpResponse, range) },
         { "OCI-Chunk-Min-Length", .take = take_chunk_min },

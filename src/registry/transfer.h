@@ -41,6 +41,7 @@ typedef struct HttpResponse {
         char *content_type;   /* with parameters */
         char *content_digest; /* Docker-Content-Digest */
         char *content_range;
+        char *link;
         char *location;          /* absolute; of any answer */
         char *range;             /* how much of an upload the registry has: "0-1023" */
         uint64_t chunk_min;      /* OCI-Chunk-Min-Length; 0: not said */

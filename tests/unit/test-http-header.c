@@ -27,6 +27,27 @@ static void test_lines(void) {
         CHECK(!header_value("Retry-After: 5", 4, "Retry-After"));
 }
 
+static void test_next_page(void) {
+        static const struct {
+                const char *value, *query;
+        } cases[] = {
+                { "</v2/x/tags/list?n=2&last=b>; rel=\"next\"", "n=2&last=b" },
+                { "<https://other.example/v2/x/tags/list?next_page=Zm9v>; rel=next", "next_page=Zm9v" },
+                { "<?last=b>;rel=\"next\"", "last=b" },
+                { "</v2/x/tags/list?n=2>; rel=\"prev\"", NULL },
+                { "</v2/x/tags/list>; rel=\"next?\"", NULL },
+                { "</v2/x?last=a b>; rel=\"next\"", NULL },
+                { "</v2/x?last=a#b>; rel=\"next\"", NULL },
+                { "</v2/x?last=a", NULL },
+                { "", NULL },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_free_ char *query = parse_next_page(cases[i].value);
+                CHECK(streq_ptr(query, cases[i].query));
+        }
+}
+
 static void test_retry_after(void) {
         uint64_t usec;
 
@@ -98,6 +119,7 @@ static void test_media_type(void) {
 
 int main(void) {
         test_lines();
+        test_next_page();
         test_retry_after();
         test_upload_range();
         test_content_range();
