@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "archive-file.h"
+#include "credentials-ctl.h"
 #include "fd-util.h"
 #include "human.h"
 #include "image-view.h"
@@ -78,19 +79,23 @@ typedef struct Entry {
         bool is_flag, flag;
 } Entry;
 
-static int append_options(sd_bus_message *m, const Entry *entries, size_t n, char **changes) {
-        int r = sd_bus_message_open_container(m, 'a', "{sv}");
+static int append_entries(sd_bus_message *m, const Entry *entries, size_t n) {
+        int r = 0;
 
-        if (r < 0 || (r = job_append_options(m)) < 0)
-                return r;
-        for (size_t i = 0; i < n; i++) {
+        for (size_t i = 0; r >= 0 && i < n; i++) {
                 if (entries[i].is_flag)
                         r = sd_bus_message_append(m, "{sv}", entries[i].key, "b", entries[i].flag);
                 else if (entries[i].text)
                         r = sd_bus_message_append(m, "{sv}", entries[i].key, "s", entries[i].text);
-                if (r < 0)
-                        return r;
         }
+        return r;
+}
+
+static int append_options(sd_bus_message *m, const Entry *entries, size_t n, char **changes) {
+        int r = sd_bus_message_open_container(m, 'a', "{sv}");
+
+        if (r < 0 || (r = job_append_options(m)) < 0 || (r = append_entries(m, entries, n)) < 0)
+                return r;
         if (!strv_isempty(changes) &&
             ((r = sd_bus_message_open_container(m, 'e', "sv")) < 0 ||
              (r = sd_bus_message_append(m, "s", "Changes")) < 0 ||
@@ -99,6 +104,18 @@ static int append_options(sd_bus_message *m, const Entry *entries, size_t n, cha
              (r = sd_bus_message_close_container(m)) < 0 || (r = sd_bus_message_close_container(m)) < 0))
                 return r;
         return sd_bus_message_close_container(m);
+}
+
+/* With what the registry is to be shown. */
+static int append_remote_options(Ctl *ctl, sd_bus_message *m, const char *reference, const Entry *entries,
+                                 size_t n, Error *error) {
+        int r = sd_bus_message_open_container(m, 'a', "{sv}");
+
+        if (r < 0 || (r = job_append_options(m)) < 0 || (r = append_entries(m, entries, n)) < 0 ||
+            (r = ctl_append_credentials(ctl, m, reference, error)) < 0 ||
+            (r = sd_bus_message_close_container(m)) < 0)
+                return error_set_errno(error, r, "cannot talk to berthd");
+        return 0;
 }
 
 /* Runs a job to its end without a display. */
@@ -195,7 +212,7 @@ static int pull(Ctl *ctl, const char *reference, const PullOptions *o, Error *er
         if (r < 0)
                 return r;
         if ((r = sd_bus_message_append(m, "s", reference)) < 0 ||
-            (r = append_options(m, entries, ELEMENTSOF(entries), NULL)) < 0 ||
+            (r = append_remote_options(ctl, m, reference, entries, ELEMENTSOF(entries), error)) < 0 ||
             (r = progress_new(o->out, o->quiet ? PROGRESS_QUIET : PROGRESS_AUTO, &progress)) < 0)
                 return error_set_errno(error, r, "cannot pull %s", reference);
         if (!o->quiet && (r = print_title(reference, o->platform, o->out, error)) < 0)

@@ -240,6 +240,19 @@ int credentials_find(const json_t *document, const char *registry, const char *r
         return best > 0;
 }
 
+bool credentials_has(const json_t *document, const char *key) {
+        const json_t *auths = json_object_get(document, "auths"), *entry;
+        _cleanup_free_ char *scope = credentials_key_scope(key);
+        const char *other_key;
+
+        json_object_foreach((json_t *) auths, other_key, entry) {
+                _cleanup_free_ char *other = credentials_key_scope(other_key);
+                if (scope && other && strcasecmp(other, scope) == 0)
+                        return true;
+        }
+        return false;
+}
+
 /* ---- changes ---- */
 
 static json_t *new_entry(const Credential *credential) {

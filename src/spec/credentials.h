@@ -39,6 +39,8 @@ char *credentials_key_scope(const char *key);
 /* What the document has for "registry/repository" (repository NULL: for the registry as a whole). Returns 1, or 0 when there is
  * none (*ret is then empty), -EBADMSG when its entry makes no sense, or -ENOMEM. */
 int credentials_find(const json_t *document, const char *registry, const char *repository, Credential *ret);
+/* There is an entry for exactly this key, in whatever spelling. */
+bool credentials_has(const json_t *document, const char *key);
 /* Adds, replaces, or (credential NULL) removes the entry of a key as `login` names it ("docker.io", "host:5000",
  * "host/path"), in a spelling that docker and podman understand. Returns 1 when there was one before, else 0, or
  * -ENOMEM. */
