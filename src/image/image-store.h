@@ -44,15 +44,16 @@ int image_store_untag(ImageStore *store, const char *canonical, Error *error);
  * that results. `image` is freed. */
 int image_store_remove(ImageStore *store, Image *image, Error *error);
 
-/* Files of the store that no image needs (what prune takes as blobs, layers, records), found by reading the folders.
- * A layer or blob that a running job adds is not needed yet either: call it only when no job adds images. */
+/* What only this image (about to be removed or just removed) needs: what prune takes as blobs, layers, records. Nothing
+ * of an image that an index here names. A layer or blob that a running job adds is not needed yet either: call it
+ * only when no job adds images. */
 typedef struct ImageGarbage {
         char **blobs, **layers, **records; /* hex digits */
 } ImageGarbage;
-int image_store_garbage(ImageStore *store, ImageGarbage *ret, Error *error);
-/* The same, but only of what `image` (about to be removed or just removed) used: needs no look at the disk. */
 int image_store_garbage_of(ImageStore *store, const ImageRecord *record, ImageGarbage *ret);
 void image_garbage_done(ImageGarbage *garbage);
+/* An index here has the manifest as an entry. ret_index may be NULL. */
+bool image_store_index_has(ImageStore *store, const char *digest, Image **ret_index);
 
 /* The lower directories of a container, topmost layer first, absolute. */
 int image_store_lower(ImageStore *store, const ImageRecord *record, char ***ret);

@@ -7,6 +7,7 @@
 #include "content-internal.h"
 #include "fd-util.h"
 #include "file-util.h"
+#include "image-pieces.h"
 #include "random-util.h"
 #include "reclaim.h"
 #include "string-util.h"
@@ -21,16 +22,13 @@ static bool is_hex_name(const char *s, const char *suffix) {
 }
 
 static int add_needed(const ImageRecord *record, char ***blobs, char ***layers) {
-        int r = strv_extend(blobs, digest_hex(record->digest));
+        _cleanup_free_ ImagePiece *pieces = NULL;
+        size_t n;
 
-        if (r >= 0)
-                r = strv_extend(blobs, digest_hex(record->id));
-        for (size_t i = 0; r >= 0 && i < record->layers.n; i++) {
-                const ImageLayer *layer = LIST_ITEM(&record->layers, ImageLayer, i);
-                r = digest_is_valid(layer->digest) ? strv_extend(blobs, digest_hex(layer->digest)) : 0;
-                if (r >= 0)
-                        r = strv_extend(layers, digest_hex(layer->diff_id));
-        }
+        int r = image_record_pieces(record, &pieces, &n);
+        for (size_t i = 0; r >= 0 && i < n; i++)
+                r = strv_extend(pieces[i].kind == PIECE_LAYER ? layers : blobs,
+                                digest_hex(pieces[i].digest));
         return r;
 }
 

@@ -86,6 +86,8 @@ static void on_pruned(const Error *error, void *userdata) {
 static int add_garbage(Manager *m, const ImageRecord *record, WorkerRequest *request) {
         ImageGarbage garbage = {};
 
+        if (image_store_by_digest(m->images, record->digest))
+                return 0; /* it has come back */
         int r = image_store_garbage_of(m->images, record, &garbage);
         for (size_t i = 0; r >= 0 && garbage.blobs && garbage.blobs[i]; i++)
                 r = strv_extend(&request->blobs, garbage.blobs[i]);

@@ -96,6 +96,13 @@ static int image_record_validate(const void *object, Error *error) {
 const ObjectType image_record_type = { "image record", sizeof(ImageRecord), image_record_fields,
                                        .validate = image_record_validate };
 
+bool image_record_has_manifest(const ImageRecord *record, const char *digest) {
+        for (size_t i = 0; i < record->manifests.n; i++)
+                if (streq(LIST_ITEM(&record->manifests, ImageDescriptor, i)->digest, digest))
+                        return true;
+        return false;
+}
+
 bool digest_is_valid(const char *s) {
         const char *hex = s ? startswith(s, "sha256:") : NULL;
 

@@ -85,6 +85,9 @@ typedef struct ImageRecord {
 } ImageRecord;
 extern const ObjectType image_record_type;
 
+/* It is an index with this manifest. */
+bool image_record_has_manifest(const ImageRecord *record, const char *digest) _pure_;
+
 bool digest_is_valid(const char *s) _pure_;
 /* The hex digits of a valid digest. */
 static inline const char *digest_hex(const char *digest) {
