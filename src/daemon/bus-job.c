@@ -52,10 +52,10 @@ static int allow_insecure(WorkerRequest *request, Error *error) {
 
 int call_make_remote_job(Call *call, WorkerRequest *request, const int *fds, size_t n_fds,
                          const RemoteOptions *options, JobParameters *parameters, Job **ret, Error *error) {
-        _cleanup_close_ int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        _cleanup_close_ int nothing = memfd_with_data("berth-credentials", "", 0);
         int all[2] = { options->credentials > 0 ? options->credentials : nothing };
 
-        int r = nothing < 0         ? error_set_errno(error, negative_errno(), "cannot open /dev/null")
+        int r = nothing < 0         ? error_set_errno(error, nothing, "cannot make a job")
                 : options->insecure ? allow_insecure(request, error)
                                     : 0;
         if (r < 0) {
