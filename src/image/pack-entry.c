@@ -2,14 +2,13 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "fd-util.h"
-#include "overlay.h"
 #include "pack-internal.h"
 #include "string-util.h"
 #include "tree.h"
+#include "xattr-list.h"
 
 #define EXTENTS_MAX 100000
 
@@ -73,64 +72,6 @@ static int find_link(LinkTable *table, const struct stat *st, const char *path, 
         if (!item->path)
                 return -ENOMEM;
         table->n++;
-        return 0;
-}
-
-/* ---- extended attributes ---- */
-
-typedef struct XattrList {
-        TarXattr *items;
-        size_t n, allocated;
-} XattrList;
-
-static void xattr_list_done(XattrList *list) {
-        for (size_t i = 0; i < list->n; i++) {
-                free((char *) list->items[i].name);
-                free((void *) list->items[i].value);
-        }
-        free(list->items);
-}
-
-static int read_xattr(XattrList *list, const char *path, const char *name) {
-        _cleanup_free_ char *value = malloc(XATTR_SIZE_MAX);
-
-        if (!value || array_reserve(&list->items, &list->allocated, list->n + 1, sizeof(TarXattr)) < 0)
-                return -ENOMEM;
-        ssize_t size = getxattr(path, name, value, XATTR_SIZE_MAX);
-        if (size < 0)
-                return errno == ENODATA ? 0 : negative_errno();
-        char *key = strdup(name), *fitting = realloc(value, MAX(size, (ssize_t) 1));
-        if (fitting)
-                TAKE_PTR(value);
-        if (!key || !fitting) {
-                free(key);
-                free(fitting);
-                return -ENOMEM;
-        }
-        list->items[list->n++] = (TarXattr){ .name = key, .value = fitting, .size = size };
-        return 0;
-}
-
-static int compare_xattrs(const void *a, const void *b) {
-        return strcmp(((const TarXattr *) a)->name, ((const TarXattr *) b)->name);
-}
-
-static int read_xattrs(int fd, XattrList *list) {
-        _cleanup_free_ char *names = malloc(XATTR_LIST_MAX);
-        char path[FD_PATH_MAX];
-
-        if (!names)
-                return -ENOMEM;
-        ssize_t size = listxattr(fd_path(fd, path), names, XATTR_LIST_MAX);
-        if (size < 0)
-                return errno == EOPNOTSUPP || errno == EPERM ? 0 : negative_errno();
-        for (const char *name = names; name < names + size; name += strlen(name) + 1) {
-                int r = xattr_is_private(name) ? 0 : read_xattr(list, path, name);
-                if (r < 0)
-                        return r;
-        }
-        if (list->n > 1)
-                qsort(list->items, list->n, sizeof(TarXattr), compare_xattrs);
         return 0;
 }
 
@@ -258,7 +199,7 @@ static int write_entry(Packing *p, int fd, const struct stat *st, TarEntry *entr
         _cleanup_(xattr_list_done) XattrList xattrs = {};
         char target[PATH_MAX];
 
-        int r = read_xattrs(fd, &xattrs);
+        int r = xattr_list_read(fd, &xattrs);
         if (r < 0)
                 return pack_failed(error, r, entry->path);
         if (entry->type == TAR_FILE)
