@@ -193,7 +193,7 @@ static int complete_record(ContentStore *content, ImageRecord *record, Error *er
         return 0;
 }
 
-static int save_record(ContentStore *content, const ImageRecord *record, Error *error) {
+int content_update_record(ContentStore *content, const ImageRecord *record, Error *error) {
         char path[DIGEST_HEX_LENGTH + sizeof(".json")];
 
         /* What the record speaks of must be as durable as the record: the names of blobs and layers, too. */
@@ -220,7 +220,7 @@ static int publish(ContentStore *content, const Manifest *manifest, const void *
         if (r >= 0)
                 r = content_add_blob(content, manifest_data, manifest_size, NULL, error);
         if (r >= 0)
-                r = save_record(content, record, error);
+                r = content_update_record(content, record, error);
         if (r < 0)
                 object_done(&image_record_type, record);
         return r;

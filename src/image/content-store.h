@@ -47,6 +47,8 @@ int content_add_blob(ContentStore *content, const void *data, size_t size, char 
 int content_publish_image(ContentStore *content, const void *manifest, size_t manifest_size,
                           const char *media_type /* of the manifest, NULL: what it says itself */,
                           const void *config, size_t config_size, ImageRecord *ret, Error *error);
+/* Writes a record again that was published. */
+int content_update_record(ContentStore *content, const ImageRecord *record, Error *error);
 /* The record of a manifest that is published already. Returns 1, or 0 when it isn't, or a layer of it is missing. */
 int content_find_image(ContentStore *content, const char *manifest_digest, ImageRecord *ret, Error *error);
 

@@ -47,6 +47,8 @@ DEFINE_CLEANUP(Decompressor *, decompressor_free);
 typedef struct Compressor Compressor;
 /* The output of the same input is always the same with the same library version (no time, no name). */
 int compressor_new(Compression compression, const Sink *output, Compressor **ret);
+/* level: gzip 1 to 9, of which 1 to 3 are ISA-L's and fast; zstd 1 to 19; 0: the default. -EINVAL for another. */
+int compressor_new_with_level(Compression compression, int level, const Sink *output, Compressor **ret);
 int compressor_write(Compressor *c, const void *data, size_t size, Error *error);
 int compressor_finish(Compressor *c, Error *error);
 Sink compressor_sink(Compressor *c); /* compressor_finish() is still to be called */

@@ -70,6 +70,7 @@ static const Field image_record_fields[] = {
         { "History", FIELD_LIST, F(ImageRecord, history), .type_of = &image_history_type, .max = 1000 },
         { "Manifests", FIELD_LIST, F(ImageRecord, manifests), .type_of = &image_descriptor_type,
           .max = 1000 },
+        { "MadeHere", FIELD_BOOL, F(ImageRecord, made_here), FIELD_INTERNAL },
         { "Compressed", FIELD_LIST, F(ImageRecord, compressed), FIELD_INTERNAL, .type_of = &image_layer_type,
           .max = 1000 },
         {},

@@ -79,6 +79,7 @@ typedef struct ImageRecord {
         List layers;    /* ImageLayer, lowest first, as in the manifest; an artifact's have no diff_id */
         List history;   /* ImageHistory */
         List manifests; /* ImageDescriptor; index only */
+        bool made_here; /* its manifest was, for an archive without one: push may send another, with smaller layers */
         /* What `push` has made of layers that the manifest has uncompressed, so that it need not be made again: ImageLayer, whose
          * blobs belong to the image. */
         List compressed;

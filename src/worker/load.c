@@ -211,7 +211,12 @@ static int add_docker_image(Load *load, const LoadFile *config, const char *conf
         int r = image_manifest_write(false, config_digest, config->size, &layers, &text, &size, error);
         if (r >= 0)
                 r = manifest_parse(text, size, NULL, &manifest, error);
-        return r < 0 ? r : add_image(load, text, size, NULL, &manifest, files, config, ret, error);
+        if (r >= 0)
+                r = add_image(load, text, size, NULL, &manifest, files, config, ret, error);
+        if (r < 0 || (*ret)->record.made_here)
+                return r;
+        (*ret)->record.made_here = true;
+        return content_update_record(load->archive.content, &(*ret)->record, error);
 }
 
 static int load_docker_entry(Load *load, const json_t *entry, Error *error) {

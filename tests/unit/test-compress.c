@@ -25,14 +25,19 @@ static void make_data(StringBuffer *ret, size_t size) {
         }
 }
 
-static void pack(Compression compression, const StringBuffer *data, StringBuffer *ret) {
+static void pack_with_level(Compression compression, int level, const StringBuffer *data,
+                            StringBuffer *ret) {
         Sink sink = buffer_sink(ret);
         _cleanup_(compressor_freep) Compressor *c = NULL;
 
-        CHECK(compressor_new(compression, &sink, &c) == 0);
+        CHECK(compressor_new_with_level(compression, level, &sink, &c) == 0);
         for (size_t at = 0; at < data->size; at += 10000)
                 CHECK(compressor_write(c, data->data + at, MIN(data->size - at, (size_t) 10000), NULL) == 0);
         CHECK(compressor_finish(c, NULL) == 0);
+}
+
+static void pack(Compression compression, const StringBuffer *data, StringBuffer *ret) {
+        pack_with_level(compression, 0, data, ret);
 }
 
 /* Unpacks in input blocks of the size; the kind of the error, or ERROR_NONE. */
@@ -70,6 +75,32 @@ static void test_round_trip(void) {
                                 CHECK(data.size == 0 || memcmp(out.data, data.data, data.size) == 0);
                         }
                 }
+}
+
+static void test_levels(void) {
+        static const int highest[] = { [COMPRESSION_GZIP] = 9, [COMPRESSION_ZSTD] = 19 };
+        _cleanup_(string_buffer_done) StringBuffer data = {};
+        Compressor *none;
+        Sink sink = {};
+
+        make_data(&data, 60000);
+        for (size_t k = 1; k < ELEMENTSOF(kinds); k++) {
+                size_t first = 0, last = 0;
+                for (int level = 1; level <= highest[kinds[k]]; level += 2) {
+                        _cleanup_(string_buffer_done) StringBuffer packed = {}, again = {}, out = {};
+                        pack_with_level(kinds[k], level, &data, &packed);
+                        pack_with_level(kinds[k], level, &data, &again);
+                        CHECK(packed.size == again.size && memcmp(packed.data, again.data, again.size) == 0);
+                        CHECK(unpack(packed.data, packed.size, 0, NULL, &out) == ERROR_NONE);
+                        CHECK(out.size == data.size && memcmp(out.data, data.data, data.size) == 0);
+                        first = first ?: packed.size;
+                        last = packed.size;
+                }
+                CHECK(last < first);
+                CHECK(compressor_new_with_level(kinds[k], highest[kinds[k]] + 1, &sink, &none) == -EINVAL);
+                CHECK(compressor_new_with_level(kinds[k], -1, &sink, &none) == -EINVAL);
+        }
+        CHECK(compressor_new_with_level(COMPRESSION_NONE, 1, &sink, &none) == -EINVAL);
 }
 
 static void test_members(void) {
@@ -195,6 +226,7 @@ static void test_digest(void) {
 
 int main(void) {
         test_round_trip();
+        test_levels();
         test_members();
         test_damage();
         test_gzip_header();
