@@ -7,6 +7,7 @@
 #include "log.h"
 #include "pager.h"
 #include "polkit-agent.h"
+#include "registries-conf.h"
 #include "terminal.h"
 
 int main(int argc, char **argv) {
@@ -14,6 +15,8 @@ int main(int argc, char **argv) {
 
         terminal_setup();
         log_setup("berthctl");
+        /* For names as people write and read them; berthd's log tells what is wrong with the files. */
+        (void) registries_conf_load_names(NULL);
         int status = program_run(&berthctl_program, &ctl, argc, argv);
         ctl_disconnect(&ctl);
         polkit_agent_close();

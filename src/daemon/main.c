@@ -5,6 +5,7 @@
 
 #include "daemon.h"
 #include "log.h"
+#include "registries-conf.h"
 #include "string-util.h"
 #include "time-util.h"
 
@@ -110,11 +111,21 @@ static int on_name(sd_bus_message *reply, void *userdata, sd_bus_error *ret_erro
         return 1;
 }
 
+/* Without the files, short names mean what they always did, and workers refuse to speak to registries: better than no
+ * berthd at all. */
+static void load_names(void) {
+        _cleanup_error_ Error error = {};
+
+        if (registries_conf_load_names(&error) < 0)
+                log_error("%s; nothing can be pulled or pushed until that is mended.", error_text(&error));
+}
+
 static int run(void) {
         _cleanup_(daemon_freep) Daemon *daemon = NULL;
         _cleanup_error_ Error error = {};
 
         raise_file_limit();
+        load_names();
         int r = daemon_new(&daemon);
         if (r < 0)
                 return r;

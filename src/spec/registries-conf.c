@@ -49,10 +49,15 @@ const ObjectType registries_conf_type = { CONF_NAME, sizeof(RegistriesConf), con
 /* ---- [Names] ---- */
 
 static int set_default(RegistriesConf *conf, const char *value, Error *error) {
-        if (*value && !registry_name_is_valid(value))
+        _cleanup_free_ char *registry = NULL, *path = NULL;
+
+        int r = *value ? registry_prefix_parse(value, &registry, &path) : 0;
+        if (r == -EINVAL || !isempty(path))
                 return error_set(error, ERROR_INVALID,
                                  "Default= must be a registry, HOST[:PORT], not \"%.100s\"", value);
-        return free_and_strdup(&conf->default_registry, *value ? value : NULL);
+        if (r >= 0)
+                free_and_replace(conf->default_registry, TAKE_PTR(registry));
+        return r;
 }
 
 /* What an alias stands for has its registry, so it can't be an alias itself. */
