@@ -56,3 +56,13 @@ int remote_registry(Remote *remote, Worker *worker, const Reference *reference, 
         int r = remote_check(remote, reference, purpose, error);
         return r < 0 ? r : registry_new(&options, ret, error);
 }
+
+int remote_complete_error(const char *purpose, int r, Error *error) {
+        if (worker_cancelled()) {
+                error_done(error);
+                return worker_set_cancelled(error);
+        }
+        if (error->message && startswith(error->message, "cannot "))
+                return r;
+        return error_prefix(error, r, "%s", purpose);
+}

@@ -26,3 +26,6 @@ int remote_check(const Remote *remote, const Reference *reference, const char *p
  * cancels when it becomes readable. */
 int remote_registry(Remote *remote, Worker *worker, const Reference *reference, const char *actions,
                     const char *purpose, int stop_fd, Registry **ret, Error *error);
+
+/* The error of a verb, whole: what the store says lacks what it was for; what the registry's client says has it. */
+int remote_complete_error(const char *purpose, int r, Error *error);
