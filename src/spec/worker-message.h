@@ -36,17 +36,21 @@ typedef struct WorkerRequest {
         char *destination;     /* canonical; empty: `reference` */
         char *compression;     /* of layers that have none: "gzip" (also when empty), "zstd" */
         int compression_level; /* 0: the default */
+        char **mounts; /* push: a map from digests of layers to the repository of the same registry that has them */
 
         /* Images made here */
         char *comment;
         char *author;
         char **changes;     /* Dockerfile instructions of `import --change`, `commit --change` */
         ImageConfig config; /* commit: the container's, over its image's */
-        char *base_digest;  /* commit: manifest of the container's image */
+        char *base_digest;  /* commit: manifest of the container's image; pull: of the image that has the name now */
         char **names;       /* save: canonical references; load: names to give */
         char **blobs;       /* prune: hex of blobs to delete; layers: of unpacked layers */
         char **layers;
         char **records; /* prune: hex of image records to delete */
+
+        bool everything; /* prune: also all that no image of index.json needs; sweep: `layers` names all that is in use */
+        bool repair;     /* verify */
 
         /* A container's files: either the running container's leader, or the overlay of a stopped one */
         char *id;
@@ -54,6 +58,7 @@ typedef struct WorkerRequest {
         int leader;
         uint64_t leader_start_time;
         char **lower; /* absolute, topmost first */
+        char **other_lower; /* image-diff: the same of the second image */
         char *upper, *work;
         uint32_t uid_base, uid_count;
         char *path; /* inside the container; remove: on the host, below state_directory */
@@ -79,6 +84,9 @@ typedef struct WorkerProgress {
         uint64_t current, total; /* bytes; total 0: unknown */
 } WorkerProgress;
 extern const ObjectType worker_progress_type;
+/* What verbs that look at the whole store say when they have seen what there is. */
+#define WORKER_ITEM_STORE "store"
+#define WORKER_STATUS_LISTED "listed"
 
 typedef struct WorkerImage {
         ImageRecord record;
@@ -90,6 +98,7 @@ typedef struct WorkerResult {
         List images;   /* WorkerImage */
         uint64_t size; /* bytes freed, written, … */
         bool existed;  /* pull: nothing had to be fetched */
+        char *warning; /* pull: a sentence for people, about what went otherwise than they may think */
         char *digest;  /* push, sign: of the manifest that the registry now has */
         /* get, stat: the path's properties, as Docker's X-Docker-Container-Path-Stat */
         char *name, *link_target;

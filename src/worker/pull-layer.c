@@ -15,46 +15,89 @@
 typedef struct PullLayer {
         Pull *pull;
         const ImageLayer *layer;
-        PullSlot *slot; /* NULL once it is given back */
+        bool counted; /* among the layers that are fetched */
         pthread_t thread;
         atomic_bool fetching; /* what the unpacking says meanwhile is of no interest */
 
         /* of the transfer under way */
+        RegistrySession *session;
+        int slot;
         BlobWriter *writer;
-        LayerUnpack *unpack;
-        bool unpack_failed; /* that is why the transfer was ended */
+        LayerUnpack *unpack; /* NULL: an artifact's blob is just kept */
+        bool unpack_failed;  /* that is why the transfer was ended */
         uint8_t *gathered;
         size_t n_gathered;
 } PullLayer;
 
-/* ---- slots ---- */
+/* ---- who fetches ---- */
 
-/* Waits for one. NULL when the pull has stopped. */
-static PullSlot *take_slot(Pull *pull) {
-        PullSlot *slot = NULL;
+/* Waits until a layer may be begun: no more of them at a time than there are slots. False when the pull has stopped. */
+static bool begin_layer(PullLayer *job) {
+        Pull *pull = job->pull;
 
         pthread_mutex_lock(&pull->lock);
-        while (!slot && !pull_is_stopped(pull)) {
-                for (size_t i = 0; i < PULL_DOWNLOADS_MAX && !slot; i++)
-                        if (!pull->slots[i].busy)
-                                slot = &pull->slots[i];
-                if (!slot)
-                        pthread_cond_wait(&pull->slot_free, &pull->lock);
-        }
-        if (slot)
-                slot->busy = true;
+        while (pull->n_begun >= pull->transfers.n && !pull_is_stopped(pull))
+                pthread_cond_wait(&pull->layer_ended, &pull->lock);
+        job->counted = !pull_is_stopped(pull);
+        pull->n_begun += job->counted;
         pthread_mutex_unlock(&pull->lock);
-        return slot;
+        return job->counted;
 }
 
-static void give_slot_back(PullLayer *job) {
-        if (!job->slot)
+/* The next one may begin. */
+static void end_layer(PullLayer *job) {
+        if (!job->counted)
                 return;
         pthread_mutex_lock(&job->pull->lock);
-        job->slot->busy = false;
-        job->slot = NULL;
-        pthread_cond_signal(&job->pull->slot_free);
+        job->counted = false;
+        job->pull->n_begun--;
+        pthread_cond_signal(&job->pull->layer_ended);
         pthread_mutex_unlock(&job->pull->lock);
+}
+
+static int take_session(Pull *pull, RegistrySession **ret, Error *error) {
+        pthread_mutex_lock(&pull->lock);
+        *ret = pull->n_sessions > 0 ? pull->sessions[--pull->n_sessions] : NULL;
+        pthread_mutex_unlock(&pull->lock);
+        return *ret ? 0 : registry_session_new(pull->registry, ret, error);
+}
+
+static void give_session_back(Pull *pull, RegistrySession *session) {
+        if (!session)
+                return;
+        pthread_mutex_lock(&pull->lock);
+        bool kept = pull->n_sessions < ELEMENTSOF(pull->sessions);
+        if (kept)
+                pull->sessions[pull->n_sessions++] = session;
+        pthread_mutex_unlock(&pull->lock);
+        if (!kept)
+                registry_session_free(session);
+}
+
+static void on_waiting(void *userdata) {
+        const PullLayer *job = userdata;
+
+        worker_progress(job->pull->worker, job->layer->digest, "waiting", 0, job->layer->size);
+}
+
+static int take_connection(PullLayer *job, Error *error) {
+        const int stop_fds[] = { worker_cancel_fd(), job->pull->stop_fd };
+
+        int r = transfer_slot_take(&job->pull->transfers, stop_fds, on_waiting, job);
+        if (r == -ECANCELED)
+                return error_set(error, ERROR_CANCELLED, "cancelled");
+        if (r < 0)
+                return error_set_errno(error, r, "cannot lock a slot for a transfer");
+        job->slot = r;
+        return take_session(job->pull, &job->session, error);
+}
+
+static void give_connection_back(PullLayer *job) {
+        if (job->slot >= 0)
+                transfer_slot_give_back(&job->pull->transfers, job->slot);
+        job->slot = -1;
+        give_session_back(job->pull, job->session);
+        job->session = NULL;
 }
 
 /* The first failure is the one to tell; it ends all other transfers. */
@@ -82,13 +125,7 @@ static int set_lock(const PullLayer *job, short type) {
         char digits[15 + 1] = {};
 
         memcpy(digits, digest_hex(job->layer->digest), sizeof(digits) - 1);
-        struct flock lock = {
-                .l_type = type,
-                .l_whence = SEEK_SET,
-                .l_start = (off_t) strtoull(digits, NULL, 16),
-                .l_len = 1,
-        };
-        return fcntl(job->pull->lock_fd, F_OFD_SETLK, &lock) < 0 ? negative_errno() : 0;
+        return lock_byte(job->pull->lock_fd, strtoull(digits, NULL, 16), type);
 }
 
 static int lock_layer(PullLayer *job, Error *error) {
@@ -99,7 +136,7 @@ static int lock_layer(PullLayer *job, Error *error) {
 
         for (;;) {
                 int r = set_lock(job, F_WRLCK);
-                if (r != -EAGAIN && r != -EACCES)
+                if (r != -EAGAIN)
                         return r < 0 ? error_set_errno(error, r, "cannot lock layer %s", job->layer->digest)
                                      : 0;
                 if (poll(fds, ELEMENTSOF(fds), LOCK_RETRY_MSEC) > 0)
@@ -114,7 +151,7 @@ static void unlock_layer(PullLayer *job) {
 /* ---- fetching ---- */
 
 static bool unpacking_has_ended(const PullLayer *job) {
-        struct pollfd fd = { .fd = unpack_fd(job->unpack), .events = POLLIN };
+        struct pollfd fd = { .fd = job->unpack ? unpack_fd(job->unpack) : -EBADF, .events = POLLIN };
 
         return poll(&fd, 1, 0) > 0;
 }
@@ -162,15 +199,9 @@ static int layer_sink(void *userdata, const void *data, size_t size, Error *erro
 static int download(PullLayer *job, Error *error) {
         const Sink sink = { layer_sink, job };
 
-        if (!job->slot->session) {
-                int r = registry_session_new(job->pull->registry, &job->slot->session, error);
-                if (r < 0)
-                        return r;
-        }
         uint64_t start = blob_writer_size(job->writer);
         worker_progress(job->pull->worker, job->layer->digest, "downloading", start, job->layer->size);
-        int r = registry_get_blob(job->slot->session, job->layer->digest, start, job->layer->size, &sink,
-                                  error);
+        int r = registry_get_blob(job->session, job->layer->digest, start, job->layer->size, &sink, error);
         if (r >= 0)
                 r = flush_gathered(job, error);
         return r < 0 ? r : blob_writer_commit(job->writer, error);
@@ -186,26 +217,43 @@ static void abort_writer(PullLayer *job, const Error *error) {
         blob_writer_abort(job->writer, !doubtful && !full, job->unpack_failed ? NULL : error);
 }
 
+static int start_unpacking(PullLayer *job, Error *error) {
+        if (!job->pull->unpack)
+                return 0;
+        return unpack_start(job->pull->content, job->layer, job->writer, job->layer->digest, &job->unpack,
+                            error);
+}
+
+/* Nobody else says that the blob of an artifact is complete. */
+static int end_unpacking(PullLayer *job, Error *error) {
+        if (job->unpack)
+                return unpack_wait(TAKE_PTR(job->unpack), NULL, NULL, error);
+        worker_progress(job->pull->worker, job->layer->digest, "done", job->layer->size, job->layer->size);
+        return 0;
+}
+
 /* Downloads into the writer while the layer is unpacked behind it. */
 static int fetch_with_writer(PullLayer *job, bool *ret_committed, Error *error) {
         _cleanup_error_ Error failure = {};
 
         job->fetching = true;
-        int r = unpack_start(job->pull->content, job->layer, job->writer, job->layer->digest, &job->unpack,
-                             error);
+        int r = start_unpacking(job, error);
         if (r < 0)
                 return r;
         r = download(job, &failure);
         job->fetching = false;
         *ret_committed = r >= 0;
-        if (r >= 0)
-                give_slot_back(job);
-        else {
+        if (r >= 0) {
+                give_connection_back(job);
+                end_layer(job);
+        } else {
                 abort_writer(job, &failure);
                 if (!job->unpack_failed)
                         error_move(error, &failure);
+                if (!job->unpack)
+                        return r;
         }
-        int u = unpack_wait(TAKE_PTR(job->unpack), NULL, NULL, error);
+        int u = end_unpacking(job, error);
         return r < 0 && !job->unpack_failed ? r : u;
 }
 
@@ -235,10 +283,14 @@ static int fetch(PullLayer *job, Error *error) {
         job->gathered = malloc(GATHER_SIZE);
         if (!job->gathered)
                 return error_set(error, ERROR_OUT_OF_MEMORY, "out of memory");
-        int r = fetch_once(job, true, &doubtful, &first);
+        int r = take_connection(job, &first);
+        if (r >= 0)
+                r = fetch_once(job, true, &doubtful, &first);
         if (doubtful)
-                return fetch_once(job, false, &doubtful, error);
-        error_move(error, &first);
+                r = fetch_once(job, false, &doubtful, error);
+        else
+                error_move(error, &first);
+        give_connection_back(job);
         return r;
 }
 
@@ -246,7 +298,7 @@ static int fetch(PullLayer *job, Error *error) {
 static int unpack_only(PullLayer *job, Error *error) {
         LayerUnpack *unpack;
 
-        give_slot_back(job);
+        end_layer(job);
         int r = unpack_start(job->pull->content, job->layer, NULL, job->layer->digest, &unpack, error);
         return r < 0 ? r : unpack_wait(unpack, NULL, NULL, error);
 }
@@ -257,7 +309,7 @@ static int bring(PullLayer *job, Error *error) {
 
         if (!content_has_blob(content, layer->digest, NULL))
                 return fetch(job, error);
-        if (!content_has_layer(content, layer->diff_id, NULL))
+        if (job->pull->unpack && !content_has_layer(content, layer->diff_id, NULL))
                 return unpack_only(job, error);
         worker_progress(job->pull->worker, layer->digest, "exists", layer->size, layer->size);
         return 0;
@@ -275,7 +327,7 @@ static void *layer_thread(void *userdata) {
         free(job->gathered);
         if (r < 0)
                 stop(job->pull, &error);
-        give_slot_back(job);
+        end_layer(job);
         return NULL;
 }
 
@@ -311,35 +363,35 @@ static int list_layers(Pull *pull, const List *layers, Error *error) {
                 const ImageLayer *layer = LIST_ITEM(layers, ImageLayer, i);
                 if (is_listed(pull, layer))
                         continue;
-                pull->layers[pull->n_layers++] = (PullLayer){ .pull = pull, .layer = layer };
+                pull->layers[pull->n_layers++] = (PullLayer){ .pull = pull, .layer = layer, .slot = -1 };
                 worker_progress(pull->worker, layer->digest, "waiting", 0, layer->size);
         }
         qsort(pull->layers, pull->n_layers, sizeof(PullLayer), by_size);
         return 0;
 }
 
-/* Starts the layers one after the other as slots become free. Returns how many there are to be joined. */
+/* Starts the layers one after the other as others end. Returns how many there are to be joined. */
 static size_t start_layers(Pull *pull) {
         size_t n;
 
         for (n = 0; n < pull->n_layers; n++) {
                 PullLayer *job = &pull->layers[n];
-                job->slot = take_slot(pull);
-                if (!job->slot)
+                if (!begin_layer(job))
                         break;
                 int r = -pthread_create(&job->thread, NULL, layer_thread, job);
                 if (r < 0) {
                         _cleanup_error_ Error error = {};
                         error_set_errno(&error, r, "cannot start a thread");
                         stop(pull, &error);
-                        give_slot_back(job);
+                        end_layer(job);
                         break;
                 }
         }
         return n;
 }
 
-int pull_layers(Pull *pull, const List *layers, Error *error) {
+int pull_layers(Pull *pull, const List *layers, bool unpack, Error *error) {
+        pull->unpack = unpack;
         int r = list_layers(pull, layers, error);
         if (r < 0)
                 return r;

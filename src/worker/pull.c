@@ -2,207 +2,17 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "digest.h"
 #include "fd-util.h"
 #include "file-util.h"
-#include "manifest.h"
+#include "log.h"
 #include "pull.h"
-#include "reference.h"
+#include "report.h"
 #include "string-util.h"
 #include "strv.h"
 
-/* Beside the blobs, for lock_layer(). */
+/* Beside the blobs, for lock_layer() and for the slots of transfers. */
 #define LOCK_FILE "blobs/sha256/.lock"
-
-/* What the registry said of the image. */
-typedef struct PullImage {
-        RegistryDocument document; /* of the manifest */
-        Manifest manifest;
-        char *config;
-        size_t config_size;
-        ImageRecord record; /* without unpacked sizes */
-} PullImage;
-
-static void pull_image_done(PullImage *image) {
-        registry_document_done(&image->document);
-        manifest_done(&image->manifest);
-        free(image->config);
-        object_done(&image_record_type, &image->record);
-}
-
-/* ---- the documents ---- */
-
-static int get_manifest(Pull *pull, const char *reference, RegistryDocument *ret_document,
-                        Manifest *ret_manifest, Error *error) {
-        int r = registry_get_manifest(pull->slots[0].session, reference, MEDIA_TYPES_ACCEPTED,
-                                      image_limits()->manifest_size, ret_document, error);
-        if (r < 0)
-                return r;
-        return manifest_parse(ret_document->data, ret_document->size, ret_document->media_type, ret_manifest,
-                              error);
-}
-
-/* Of an index, the manifest that fits the platform takes its place. */
-static int resolve_index(Pull *pull, PullImage *image, Error *error) {
-        _cleanup_(platform_done) Platform platform = {};
-        _cleanup_(manifest_done) Manifest index = image->manifest;
-        const Descriptor *chosen;
-
-        image->manifest = (Manifest){};
-        registry_document_done(&image->document);
-        int r = platform_parse(pull->worker->request.platform, &platform, error);
-        if (r < 0)
-                return r;
-        r = manifest_select(&index, &platform, &chosen, error);
-        if (r < 0)
-                return r;
-        r = get_manifest(pull, chosen->digest, &image->document, &image->manifest, error);
-        if (r < 0)
-                return r;
-        if (image->manifest.is_index)
-                return error_set(error, ERROR_UNSUPPORTED, "an index in an index is not supported");
-        return 0;
-}
-
-static int string_sink(void *userdata, const void *data, size_t size, Error *error) {
-        int r = string_buffer_append(userdata, data, size);
-        return r < 0 ? error_set(error, ERROR_OUT_OF_MEMORY, "out of memory") : 0;
-}
-
-static int fetch_config(Pull *pull, const Descriptor *config, PullImage *image, Error *error) {
-        _cleanup_(string_buffer_done) StringBuffer buffer = {};
-        const Sink sink = { string_sink, &buffer };
-        char digest[DIGEST_TEXT_SIZE];
-
-        int r = registry_get_blob(pull->slots[0].session, config->digest, 0, config->size, &sink, error);
-        if (r < 0)
-                return r;
-        digest_of(strempty(buffer.data), buffer.size, digest);
-        if (!streq(digest, config->digest))
-                return error_set(error, ERROR_CORRUPT,
-                                 "its config is damaged: its digest is %s, and should be %s", digest,
-                                 config->digest);
-        image->config = TAKE_PTR(buffer.data);
-        image->config_size = buffer.size;
-        return 0;
-}
-
-static int get_config(Pull *pull, PullImage *image, Error *error) {
-        const Descriptor *config = &image->manifest.config;
-
-        if (!content_has_blob(pull->content, config->digest, NULL) ||
-            content_read_blob(pull->content, config->digest, image_limits()->config_size, &image->config,
-                              &image->config_size, NULL) < 0) {
-                int r = fetch_config(pull, config, image, error);
-                if (r < 0)
-                        return r;
-        }
-        return image_record_build(&image->manifest, image->document.digest, image->document.size,
-                                  image->config, image->config_size, &image->record, error);
-}
-
-/* A registry that knows no indexes gives what it has; whoever named a platform wants that one. */
-static int check_platform(Pull *pull, const PullImage *image, Error *error) {
-        _cleanup_(platform_done) Platform platform = {};
-        const ImageRecord *record = &image->record;
-
-        if (isempty(pull->worker->request.platform))
-                return 0;
-        int r = platform_parse(pull->worker->request.platform, &platform, error);
-        if (r < 0)
-                return r;
-        if (streq_ptr(record->os, platform.os) && streq_ptr(record->architecture, platform.architecture))
-                return 0;
-        return error_set(error, ERROR_NO_SUCH_IMAGE, "it is for %s/%s, not for %s", strempty(record->os),
-                         strempty(record->architecture), pull->worker->request.platform);
-}
-
-/* ---- the whole ---- */
-
-static bool has_all_blobs(Pull *pull, const ImageRecord *record) {
-        for (size_t i = 0; i < record->layers.n; i++)
-                if (!content_has_blob(pull->content, LIST_ITEM(&record->layers, ImageLayer, i)->digest,
-                                      NULL))
-                        return false;
-        return content_has_blob(pull->content, record->id, NULL);
-}
-
-static void report_existing(Pull *pull, const ImageRecord *record) {
-        for (size_t i = 0; i < record->layers.n; i++) {
-                const ImageLayer *layer = LIST_ITEM(&record->layers, ImageLayer, i);
-                worker_progress(pull->worker, layer->digest, "exists", layer->size, layer->size);
-        }
-}
-
-/* The names that the image gets: what was asked for, or the reference itself. With a digest, the tag beside it was
- * only for people to read. */
-static int image_names(const WorkerRequest *request, const Reference *reference, char ***ret) {
-        Reference bare = *reference;
-
-        if (!strv_isempty(request->names))
-                return strv_copy_into(request->names, ret);
-        if (bare.digest)
-                bare.tag = NULL;
-        _cleanup_strv_free_ char **names = NULL;
-        int r = strv_consume(&names, reference_to_string(&bare));
-        if (r >= 0)
-                *ret = TAKE_PTR(names);
-        return r;
-}
-
-static int send_image(Pull *pull, const ImageRecord *record, const Reference *reference, bool existed,
-                      Error *error) {
-        _cleanup_strv_free_ char **names = NULL;
-
-        if (image_names(&pull->worker->request, reference, &names) < 0)
-                return error_set(error, ERROR_OUT_OF_MEMORY, "out of memory");
-        return worker_send_image(pull->worker, record, names, existed, error);
-}
-
-static int fetch_image(Pull *pull, PullImage *image, ImageRecord *ret, Error *error) {
-        int r = get_config(pull, image, error);
-        if (r < 0)
-                return r;
-        r = check_platform(pull, image, error);
-        if (r < 0)
-                return r;
-        r = pull_layers(pull, &image->record.layers, error);
-        if (r < 0)
-                return r;
-        return content_publish_image(pull->content, image->document.data, image->document.size,
-                                     image->manifest.media_type, image->config, image->config_size, ret,
-                                     error);
-}
-
-static int pull_image(Pull *pull, const Reference *reference, Error *error) {
-        _cleanup_(pull_image_done) PullImage image = {};
-        ImageRecord record = {};
-
-        int r = get_manifest(pull, reference->digest ?: reference->tag, &image.document, &image.manifest,
-                             error);
-        if (r < 0)
-                return r;
-        if (image.manifest.is_index) {
-                r = resolve_index(pull, &image, error);
-                if (r < 0)
-                        return r;
-        }
-
-        bool existed = content_find_image(pull->content, image.document.digest, &record, NULL) > 0;
-        if (existed && has_all_blobs(pull, &record))
-                report_existing(pull, &record);
-        else {
-                if (existed)
-                        object_done(&image_record_type, &record);
-                existed = false;
-                r = fetch_image(pull, &image, &record, error);
-                if (r < 0)
-                        return r;
-        }
-        r = send_image(pull, &record, reference, existed, error);
-        object_done(&image_record_type, &record);
-        return r;
-}
+#define TAGS_MAX 10000
 
 /* ---- set-up ---- */
 
@@ -220,15 +30,17 @@ static void hook_progress(void *userdata, const char *id, const char *status, ui
 }
 
 static void pull_done(Pull *pull) {
-        for (size_t i = 0; i < PULL_DOWNLOADS_MAX; i++)
-                registry_session_free(pull->slots[i].session);
+        registry_session_free(pull->session);
+        for (size_t i = 0; i < pull->n_sessions; i++)
+                registry_session_free(pull->sessions[i]);
         registry_free(pull->registry);
         remote_done(&pull->remote);
         content_close(pull->content);
         error_done(&pull->error);
         safe_close(pull->stop_fd);
         safe_close(pull->lock_fd);
-        pthread_cond_destroy(&pull->slot_free);
+        pthread_cond_destroy(&pull->layer_ended);
+        pthread_mutex_destroy(&pull->transfers.lock);
         pthread_mutex_destroy(&pull->lock);
 }
 
@@ -244,6 +56,9 @@ static int open_store(Pull *pull, Error *error) {
         pull->stop_fd = eventfd(0, EFD_CLOEXEC);
         if (pull->lock_fd < 0 || pull->stop_fd < 0)
                 return error_set_errno(error, negative_errno(), "cannot open %s/%s", directory, LOCK_FILE);
+        unsigned downloads = pull->worker->request.downloads;
+        pull->transfers.n = MIN(downloads > 0 ? downloads : TRANSFERS_DEFAULT, (unsigned) TRANSFERS_MAX);
+        pull->transfers.lock_fd = pull->lock_fd;
         return 0;
 }
 
@@ -252,7 +67,7 @@ static int open_registry(Pull *pull, const Reference *reference, Error *error) {
         if (r >= 0)
                 r = remote_registry(&pull->remote, pull->worker, reference, "pull", pull->purpose,
                                     pull->stop_fd, &pull->registry, error);
-        return r < 0 ? r : registry_session_new(pull->registry, &pull->slots[0].session, error);
+        return r < 0 ? r : registry_session_new(pull->registry, &pull->session, error);
 }
 
 /* What the store says lacks what it was for; what the registry's client says has it. */
@@ -267,14 +82,74 @@ static int complete_error(const Pull *pull, int r, Error *error) {
         return error_prefix(error, r, "%s", pull->purpose);
 }
 
+/* ---- all tags ---- */
+
+/* Of many tags some may be for other machines, or older than what is understood; the rest is still of use. */
+static bool is_of_one_tag(ErrorKind kind) {
+        return kind == ERROR_NO_SUCH_IMAGE || kind == ERROR_UNSUPPORTED;
+}
+
+static int pull_tag(Pull *pull, const Reference *repository, char *tag, bool *existed, Error *error) {
+        Reference reference = *repository;
+        bool here = false;
+
+        reference.tag = tag;
+        int r = pull_image(pull, &reference, &here, error);
+        *existed &= here;
+        return r;
+}
+
+static int pull_all_tags(Pull *pull, const Reference *repository, Error *error) {
+        _cleanup_strv_free_ char **tags = NULL;
+        _cleanup_error_ Error first = {};
+        WorkerResult result = { .existed = true };
+        const char *failed = NULL;
+        size_t n_failed = 0;
+
+        int r = registry_get_tags(pull->session, TAGS_MAX, &tags, error);
+        if (r < 0)
+                return r;
+        STRV_FOREACH(tag, tags) {
+                _cleanup_error_ Error own = {};
+                r = pull_tag(pull, repository, *tag, &result.existed, &own);
+                if (r >= 0)
+                        continue;
+                if (!is_of_one_tag(own.kind)) {
+                        error_move(error, &own);
+                        return r;
+                }
+                if (n_failed++ == 0)
+                        failed = *tag;
+                error_move(&first, &own);
+        }
+        if (n_failed == 0)
+                return report_result(pull->worker, &result, error);
+        const char *reason = startswith(error_text(&first), pull->purpose);
+        return error_set(error, first.kind, "%zu of %zu tags are of no use here, as \"%s\": %s", n_failed,
+                         strv_length(tags), failed,
+                         reason ? reason + strspn(reason, ": ") : error_text(&first));
+}
+
+/* ---- the verb ---- */
+
+/* As errors name it: what all tags belong to has none. */
+static char *name_of(const WorkerRequest *request, const Reference *reference) {
+        Reference repository = *reference;
+
+        if (request->all_tags)
+                repository.tag = NULL;
+        return reference_to_string(&repository);
+}
+
 int verb_pull(Worker *worker, Error *error) {
         _cleanup_(reference_done) Reference reference = {};
         _cleanup_free_ char *name = NULL, *purpose = NULL;
+        bool existed;
 
         int r = reference_parse(strempty(worker->request.reference), &reference, error);
         if (r < 0)
                 return r;
-        name = reference_to_string(&reference);
+        name = name_of(&worker->request, &reference);
         purpose = name ? string_join("cannot pull ", name) : NULL;
         if (!purpose)
                 return error_set(error, ERROR_OUT_OF_MEMORY, "out of memory");
@@ -284,13 +159,15 @@ int verb_pull(Worker *worker, Error *error) {
                 .purpose = purpose,
                 .lock_fd = -EBADF,
                 .stop_fd = -EBADF,
+                .transfers = TRANSFER_SLOTS_NONE,
                 .lock = PTHREAD_MUTEX_INITIALIZER,
-                .slot_free = PTHREAD_COND_INITIALIZER,
+                .layer_ended = PTHREAD_COND_INITIALIZER,
         };
         r = open_store(&pull, error);
         if (r >= 0)
                 r = open_registry(&pull, &reference, error);
         if (r >= 0)
-                r = pull_image(&pull, &reference, error);
+                r = worker->request.all_tags ? pull_all_tags(&pull, &reference, error)
+                                             : pull_image(&pull, &reference, &existed, error);
         return r < 0 ? complete_error(&pull, r, error) : 0;
 }

@@ -9,7 +9,14 @@
  * has removed what is half-made.
  *
  * verb      reads of the request                                   descriptors        results
- * pull      reference, platform, insecure_registries, names        credentials        Images (one), Existed
+ * pull      reference, platform, insecure_registries, names,
+ *           downloads, all_tags, ask_first and base_digest         credentials        Images (one, or each tag), Existed, Warning
+ * push      records (hex of manifests) and names (canonical, where
+ *           records[i] goes; all of one repository),
+ *           insecure_registries, compression, compression_level,
+ *           mounts                                                 credentials        Images (with the name that each
+ *                                                                                     got; none: its record changed),
+ *                                                                                     Digest, Size
  * load      names (given to the only image of the archive)         archive            Images, one a packet
  * import    comment, changes, platform, names                      tar                Images (one)
  * save      records (hex of manifests) and names (canonical, or "";
@@ -18,6 +25,7 @@
  *           comment, names                                         -                  Images (one)
  * export    the container's files (*)                              tar (out)          Size
  * changes   lower, upper                                           text (out)         -
+ * image-diff lower, other_lower                                    text (out)         -
  * get       the container's files, path, follow_link               tar (out)          Name, Size, Mode, Modified, LinkTarget
  * put       the container's files, path, no_overwrite_dir_non_dir,
  *           copy_ids                                               tar                -
@@ -64,12 +72,14 @@ typedef struct WorkerVerb {
 extern const WorkerVerb worker_verbs[]; /* ended by a NULL name */
 
 int verb_pull(Worker *worker, Error *error);
+int verb_push(Worker *worker, Error *error);
 int verb_load(Worker *worker, Error *error);
 int verb_import(Worker *worker, Error *error);
 int verb_save(Worker *worker, Error *error);
 int verb_commit(Worker *worker, Error *error);
 int verb_export(Worker *worker, Error *error);
 int verb_changes(Worker *worker, Error *error);
+int verb_image_diff(Worker *worker, Error *error);
 int verb_get(Worker *worker, Error *error);
 int verb_put(Worker *worker, Error *error);
 int verb_stat(Worker *worker, Error *error);
