@@ -7,9 +7,12 @@
 #define MESSAGE_MAX 200
 
 char *answer_message(const char *data, size_t size) {
+        static const char *const others[] = { "error_description", "details", "message" };
         json_t *json = json_loadb(data, size, 0, NULL);
         const json_t *first = json_array_get(json_object_get(json, "errors"), 0);
         const char *message = json_string_value(json_object_get(first, "message"));
+        for (size_t i = 0; i < ELEMENTSOF(others) && isempty(message); i++)
+                message = json_string_value(json_object_get(json, others[i]));
         char *copy = isempty(message) ? NULL : strndup(message, MESSAGE_MAX);
 
         json_decref(json);
@@ -32,13 +35,21 @@ static const struct {
         { 0, ERROR_REGISTRY, NULL, true },
 };
 
-int unauthorized_error(const RegistrySession *session, Error *error) {
-        const char *purpose = session->registry->purpose, *username = session->endpoint->credential.username;
+int unauthorized_error(const RegistrySession *session, const char *said, Error *error) {
+        const Credential *credential = &session->endpoint->credential;
+        const char *purpose = session->registry->purpose, *host = session->endpoint->host;
+        _cleanup_free_ char *quoted = isempty(said) ? strdup("") : string_join(" (it says \"", said, "\")");
 
-        if (username)
+        if (credential->identity_token)
+                return error_set(
+                        error, ERROR_UNAUTHORIZED,
+                        "%s: the registry does not accept the login any more%s; berthctl login %s makes "
+                        "a new one",
+                        purpose, strempty(quoted), host);
+        if (credential->username)
                 return error_set(error, ERROR_UNAUTHORIZED,
-                                 "%s: the registry refuses the user name or the password of \"%s\"", purpose,
-                                 username);
+                                 "%s: the registry refuses the user name or the password of \"%s\"%s",
+                                 purpose, credential->username, strempty(quoted));
         return error_set(error, ERROR_UNAUTHORIZED,
                          "%s: the registry says it does not exist, or needs a login", purpose);
 }
@@ -50,7 +61,7 @@ int answer_error(const RegistrySession *session, const HttpResponse *response, E
         size_t i = 0;
 
         if (response->status == 401)
-                return unauthorized_error(session, error);
+                return unauthorized_error(session, message, error);
         while (meanings[i].status != 0 && meanings[i].status != response->status)
                 i++;
         snprintf(status, sizeof(status), "the registry answers with HTTP status %ld", response->status);

@@ -30,7 +30,9 @@ static int add_endpoint(Registry *registry, char *host, char *repository, bool i
 
 static void endpoint_done(Endpoint *endpoint) {
         free(endpoint->complaint);
-        free(endpoint->token);
+        erase_and_free(endpoint->refresh_token);
+        challenge_done(&endpoint->challenge);
+        erase_and_free(endpoint->token);
         free(endpoint->base);
         pthread_mutex_destroy(&endpoint->lock);
         credential_done(&endpoint->credential);

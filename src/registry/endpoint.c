@@ -98,6 +98,20 @@ char *url_host(const char *text) {
         return string_join(host, ":", port);
 }
 
+char *url_without_secrets(const char *text) {
+        static const CURLUPart secrets[] = { CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_QUERY,
+                                             CURLUPART_FRAGMENT };
+        _cleanup_(curlup) CURLU *url = url_parse(text);
+        _cleanup_(curl_stringp) char *rest = NULL;
+
+        for (size_t i = 0; url && i < ELEMENTSOF(secrets); i++)
+                if (curl_url_set(url, secrets[i], NULL, 0) != CURLUE_OK)
+                        return NULL;
+        if (!url || curl_url_get(url, CURLUPART_URL, &rest, 0) != CURLUE_OK)
+                return NULL;
+        return strdup(rest);
+}
+
 char *url_resolve(const char *base, const char *location) {
         _cleanup_(curlup) CURLU *url = url_parse(base);
         _cleanup_(curl_stringp) char *text = NULL;

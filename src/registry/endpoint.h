@@ -27,5 +27,7 @@ bool url_same_origin(const char *a, const char *b);
 bool url_is_plain(const char *url); /* not HTTPS */
 /* "host:port" of a URL, for people (the port only where it is not the scheme's own). NULL when it does not parse. */
 char *url_host(const char *url);
+/* Without what nobody but the host may know, for logs: user, password, query and fragment. NULL when it does not parse. */
+char *url_without_secrets(const char *url);
 /* The URL that a Location header in an answer from `base` means, which may be relative. NULL when it makes none. */
 char *url_resolve(const char *base, const char *location);

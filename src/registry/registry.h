@@ -36,6 +36,11 @@ int registry_session_new(Registry *registry, RegistrySession **ret, Error *error
 RegistrySession *registry_session_free(RegistrySession *session);
 DEFINE_CLEANUP(RegistrySession *, registry_session_free);
 
+/* Whether the registry lets us in: GET /v2/ with the credentials that it was made for. *ret_identity_token: what its token server gives
+ * instead of the password, NULL when it gives none; to be overwritten. ERROR_UNAUTHORIZED, ERROR_REGISTRY,
+ * ERROR_UNSUPPORTED (it is no registry), ERROR_CANCELLED. Only for a registry that has no other session. */
+int registry_log_in(RegistrySession *session, char **ret_identity_token, Error *error);
+
 typedef struct RegistryDocument {
         char *data; /* byte-exact, NUL-terminated beyond size */
         size_t size;

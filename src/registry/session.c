@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "session.h"
 #include "answer.h"
+#include "authorize.h"
 #include "log.h"
 #include "random-util.h"
 #include "retry.h"
-#include "token.h"
 
 _Static_assert(REGISTRY_CANCEL_FDS == CANCEL_FDS_MAX, "the descriptors are passed through");
 
@@ -19,7 +19,7 @@ typedef struct Authorization {
 } Authorization;
 
 static void authorization_done(Authorization *authorization) {
-        free(authorization->token);
+        erase_and_free(authorization->token);
 }
 
 static int endpoint_authorization(Endpoint *endpoint, Authorization *ret) {
@@ -53,7 +53,8 @@ static int perform(RegistrySession *session, const RegistryRequest *request, con
         };
 
         int r = transfer_perform(session->transfer, &http, ret, error);
-        log_debug("%s %s (from %llu%s): %s%ld", http_method_name(http.method), url,
+        _cleanup_free_ char *place = log_enabled(LOG_DEBUG) ? url_without_secrets(url) : NULL;
+        log_debug("%s %s (from %llu%s): %s%ld", http_method_name(http.method), strempty(place),
                   (unsigned long long) http.range_start, http.bearer ? ", with a token" : "",
                   r < 0 ? strempty(ret->reason) : "status ", ret->status);
         return r;
@@ -166,6 +167,7 @@ static int attempt(RegistrySession *session, const RegistryRequest *request, Htt
                 _cleanup_(authorization_done) Authorization authorization = {};
                 const char *base = endpoint_base(session->endpoint);
 
+                session_renew_token(session);
                 if (endpoint_authorization(session->endpoint, &authorization) < 0)
                         return error_set(error, ERROR_OUT_OF_MEMORY, "out of memory");
                 int r = base ? exchange(session, request, base, &authorization, ret, error)

@@ -26,9 +26,12 @@ typedef struct Endpoint {
         pthread_mutex_t lock; /* of what follows */
         char *base;           /* "https://host:5000": what has answered; never changes afterwards */
         char *token;
-        bool basic;      /* it takes user name and password itself */
-        bool given_up;   /* not worth asking again, as long as there is another one */
-        char *complaint; /* what it last said, or what was wrong with it; NULL: nothing */
+        Challenge challenge; /* that the token answers */
+        uint64_t renew_at;   /* CLOCK_BOOTTIME, usec: the token is about to run out then */
+        char *refresh_token; /* that came with it; NULL: none */
+        bool basic;          /* it takes user name and password itself */
+        bool given_up;       /* not worth asking again, as long as there is another one */
+        char *complaint;     /* what it last said, or what was wrong with it; NULL: nothing */
 } Endpoint;
 
 struct Registry {
@@ -38,6 +41,7 @@ struct Registry {
         char *purpose;
         char **insecure;
         const RegistriesConf *conf; /* may be NULL */
+        bool offline;               /* refresh tokens are wanted */
         int cancel_fds[REGISTRY_CANCEL_FDS];
 
         Endpoint *endpoints; /* at least one, in the order of asking */

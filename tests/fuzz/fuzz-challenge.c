@@ -14,17 +14,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         FUZZ_CHECK(r == 0 || r == -EBADMSG);
         FUZZ_CHECK(challenge.scheme != CHALLENGE_BEARER || challenge.realm);
         if (challenge.realm) {
-                _cleanup_free_ char *url = token_url(&challenge, "repository:x:pull");
-                FUZZ_CHECK(url);
+                const TokenRequest request = { .scope = "repository:x:pull",
+                                               .username = text,
+                                               .password = text };
+                _cleanup_free_ char *url = token_url(&challenge, &request),
+                                    *form = token_form(&challenge, &request);
+                FUZZ_CHECK(url && form && !strpbrk(form, "\r\n "));
         }
 
         free(header_value(text, strlen(text), "WWW-Authenticate"));
         free(media_type_of(text));
-        _cleanup_free_ char *token = NULL;
+        _cleanup_(token_answer_done) TokenAnswer answer = {};
         (void) parse_retry_after(text, 0, &a);
         if (parse_content_range(text, &a, &b, &c) == 0)
                 FUZZ_CHECK(a <= b && b < c);
-        if (token_parse((const char *) data, size, &token) == 0)
-                FUZZ_CHECK(!strpbrk(token, "\r\n "));
+        if (token_parse((const char *) data, size, &answer) == 0) {
+                FUZZ_CHECK(!strpbrk(answer.token, "\r\n ") && answer.lifetime > 0);
+                FUZZ_CHECK(!answer.refresh_token || !strpbrk(answer.refresh_token, "\r\n "));
+        }
         return 0;
 }

@@ -85,7 +85,15 @@ static void test_location(void) {
         CHECK(!url_resolve("https://a/", "https://") && !url_resolve("nonsense:", "/x"));
 }
 
+static void test_without_secrets(void) {
+        _cleanup_free_ char *url = url_without_secrets("https://u:p@h:5000/v2/x?X-Amz-Signature=abc#f");
+
+        CHECK_STRING(url, "https://h:5000/v2/x");
+        CHECK(!url_without_secrets("nonsense:"));
+}
+
 int main(void) {
+        test_without_secrets();
         test_trust();
         test_urls();
         test_origin();
