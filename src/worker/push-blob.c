@@ -111,34 +111,35 @@ static int make_compressed(Push *push, PushBlob *blob, const char *media_type, E
         return r < 0 ? r : remember(push, blob, error);
 }
 
-/* What an earlier push has made of the layer. */
-static const ImageLayer *find_compressed(Push *push, const ImageLayer *layer, const char *media_type) {
+/* What an earlier push has made of the layer becomes what is sent. Returns 1, or 0 when there is nothing. The list may grow
+ * meanwhile, so nothing of it is used without the lock. */
+static int find_compressed(Push *push, PushBlob *blob, const char *media_type, Error *error) {
         const List *known = &push->record->compressed;
-        const ImageLayer *found = NULL;
-        uint64_t size;
+        int r = 0;
 
         pthread_mutex_lock(&push->lock);
-        for (size_t i = 0; i < known->n && !found; i++) {
+        for (size_t i = 0; i < known->n && r == 0; i++) {
                 const ImageLayer *entry = LIST_ITEM(known, ImageLayer, i);
-                if (streq_ptr(entry->diff_id, layer->diff_id) &&
-                    streq_ptr(media_type_to_oci(entry->media_type), media_type_to_oci(media_type)) &&
-                    digest_is_valid(entry->digest) &&
-                    content_has_blob(push->content, entry->digest, &size) && size == entry->size)
-                        found = entry;
+                if (!streq_ptr(entry->diff_id, blob->layer->diff_id) ||
+                    !streq_ptr(media_type_to_oci(entry->media_type), media_type_to_oci(media_type)) ||
+                    !digest_is_valid(entry->digest) ||
+                    !content_has_blob(push->content, entry->digest, &blob->sent.size) ||
+                    blob->sent.size != entry->size)
+                        continue;
+                r = set_sent(blob, entry->digest, media_type, error);
+                if (r == 0)
+                        r = 1;
         }
         pthread_mutex_unlock(&push->lock);
-        return found;
+        return r;
 }
 
 static int use_compressed(Push *push, PushBlob *blob, Error *error) {
         bool docker = push->compression == COMPRESSION_GZIP && media_type_is_docker(blob->layer->media_type);
         const char *media_type = image_layer_media_type(docker, push->compression);
-        const ImageLayer *known = find_compressed(push, blob->layer, media_type);
 
-        if (!known)
-                return make_compressed(push, blob, media_type, error);
-        blob->sent.size = known->size;
-        return set_sent(blob, known->digest, media_type, error);
+        int r = find_compressed(push, blob, media_type, error);
+        return r != 0 ? r : make_compressed(push, blob, media_type, error);
 }
 
 /* ---- uploading ---- */
