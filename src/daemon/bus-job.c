@@ -102,18 +102,53 @@ static int append_images(sd_bus_message *m, char *const *digests) {
         return 0;
 }
 
+static int append_strings(sd_bus_message *m, const char *key, char *const *strings) {
+        int r;
+
+        if ((r = sd_bus_message_open_container(m, 'e', "sv")) < 0 ||
+            (r = sd_bus_message_append(m, "s", key)) < 0 ||
+            (r = sd_bus_message_open_container(m, 'v', "as")) < 0 ||
+            (r = sd_bus_message_append_strv(m, (char **) strings)) < 0 ||
+            (r = sd_bus_message_close_container(m)) < 0)
+                return r;
+        return sd_bus_message_close_container(m);
+}
+
+static int append_pruned(sd_bus_message *m, const JobResult *result) {
+        int r = append_strings(m, "Deleted", result->deleted);
+
+        if (r >= 0)
+                r = append_strings(m, "Untagged", result->untagged);
+        return r < 0 ? r : sd_bus_message_append(m, "{sv}", "Size", "t", result->size);
+}
+
+static int append_pulled(sd_bus_message *m, const JobResult *result) {
+        int r = append_images(m, result->images);
+
+        if (r >= 0)
+                r = sd_bus_message_append(m, "{sv}", "Existed", "b", (int) result->existed);
+        if (r >= 0 && result->warning)
+                r = sd_bus_message_append(m, "{sv}", "Warning", "s", result->warning);
+        return r;
+}
+
 static int append_entries(sd_bus_message *m, const Job *job) {
         const JobResult *result = &job->result;
         int r = 0;
 
         if (job->state != JOB_DONE)
                 return 0;
+        if (streq(job->type, "prune"))
+                return append_pruned(m, result);
         if (streq(job->type, "load"))
                 return append_images(m, result->images);
         if (result->images && (r = append_image(m, result->images[0])) < 0)
                 return r;
         if (streq(job->type, "pull"))
-                return sd_bus_message_append(m, "{sv}", "Existed", "b", (int) result->existed);
+                return append_pulled(m, result);
+        if (streq(job->type, "push"))
+                return sd_bus_message_append(m, "{sv}{sv}", "Digest", "s", strempty(result->digest), "Size",
+                                             "t", result->size);
         if (streq(job->type, "get"))
                 return sd_bus_message_append(m, "{sv}{sv}{sv}{sv}{sv}", "Name", "s", strempty(result->name),
                                              "Size", "t", result->size, "Mode", "t", result->mode,

@@ -109,6 +109,17 @@ int method_load_images(Call *call, Error *error);
 int method_import_image(Call *call, Error *error);
 int method_save_images(Call *call, Error *error);
 
+/* ---- bus-store.c ---- */
+
+int method_prune_images(Call *call, Error *error);
+int method_prune_containers(Call *call, Error *error);
+int method_disk_usage(Call *call, Error *error);
+int method_verify(Call *call, Error *error);
+
+/* ---- bus-image-push.c ---- */
+
+int method_push_image(Call *call, Error *error);
+
 /* What the options of every method that makes a job may hold; the first member of each options struct. */
 typedef struct JobOptions {
         bool cancel_on_disconnect;

@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "fd-util.h"
 #include "file-util.h"
 #include "image-store-internal.h"
+#include "log.h"
 #include "path-util.h"
 #include "reference.h"
 #include "string-util.h"
 #include "strv.h"
+#include "time-util.h"
 
 #define PREFIX_MIN 4
+#define RECORD_PATH_MAX (DIGEST_HEX_LENGTH + sizeof(".json"))
 
 /* ---- the table of names ---- */
 
@@ -267,12 +272,14 @@ static int find_by_hex(ImageStore *store, const char *hex, Image **ret, Error *e
 
         for (size_t i = 0; i < store->n_images; i++) {
                 Image *image = store->images[i];
+                /* Many artifacts share one config, which is empty: it names none of them. */
+                bool has_id = image->record.kind != IMAGE_ARTIFACT;
                 if (strncmp(digest_hex(image->record.digest), hex, n) != 0 &&
-                    strncmp(digest_hex(image->record.id), hex, n) != 0)
+                    (!has_id || strncmp(digest_hex(image->record.id), hex, n) != 0))
                         continue;
                 if (!found || (streq(found->record.id, image->record.id) && !found->names && image->names))
                         found = image;
-                else if (!streq(found->record.id, image->record.id))
+                else if (!has_id || !streq(found->record.id, image->record.id))
                         return error_set(error, ERROR_AMBIGUOUS,
                                          "several images have an id that begins with %s", hex);
         }
@@ -387,27 +394,81 @@ int image_store_untag(ImageStore *store, const char *canonical, Error *error) {
         return commit_names(store, 0, &before, error);
 }
 
-int image_store_remove(ImageStore *store, Image *image, Error *error) {
+static bool is_among(Image *const *images, size_t n, const Image *image) {
+        for (size_t i = 0; i < n; i++)
+                if (images[i] == image)
+                        return true;
+        return false;
+}
+
+int image_store_remove_all(ImageStore *store, Image *const *images, size_t n, Error *error) {
         _cleanup_(name_table_done) NameTable before = {};
-        bool found;
+        _cleanup_free_ Image **all = new_array(Image *, store->n_images + 1);
+        size_t n_all = store->n_images;
 
-        if (name_table_copy(&store->names, &before) < 0)
+        if (!all || name_table_copy(&store->names, &before) < 0)
                 return error_set(error, ERROR_OUT_OF_MEMORY, "out of memory");
-        name_table_remove(&store->names, image, NULL);
+        memcpy(all, store->images, n_all * sizeof(Image *));
+        store->n_images = 0;
+        for (size_t i = 0; i < n_all; i++)
+                if (!is_among(images, n, all[i]))
+                        store->images[store->n_images++] = all[i];
+        for (size_t i = 0; i < n; i++)
+                name_table_remove(&store->names, images[i], NULL);
 
-        /* The index is written without the image; should that fail, it is still there. */
-        size_t at = image_position(store, image->record.digest, &found);
-        assert(found);
-        memmove(&store->images[at], &store->images[at + 1], (--store->n_images - at) * sizeof(Image *));
+        /* The index is written without them; should that fail, they are still there. */
         int r = commit_names(store, 0, &before, error);
         if (r < 0) {
-                memmove(&store->images[at + 1], &store->images[at],
-                        (store->n_images++ - at) * sizeof(Image *));
-                store->images[at] = image;
+                memcpy(store->images, all, n_all * sizeof(Image *));
+                store->n_images = n_all;
                 (void) image_store_names_changed(store);
                 return r;
         }
-        image_free(image);
+        for (size_t i = 0; i < n; i++)
+                image_free(images[i]);
+        return 0;
+}
+
+int image_store_remove(ImageStore *store, Image *image, Error *error) {
+        return image_store_remove_all(store, &image, 1, error);
+}
+
+int image_store_save(ImageStore *store, Error *error) {
+        return image_index_save(store, error);
+}
+
+/* ---- the last use ---- */
+
+/* Nothing is stored for it but the time of a file that is there anyway. */
+static char *record_path(const Image *image, char path[static RECORD_PATH_MAX]) {
+        snprintf(path, RECORD_PATH_MAX, "%s.json", digest_hex(image->record.digest));
+        return path;
+}
+
+void image_store_touch(ImageStore *store, const Image *image) {
+        char path[RECORD_PATH_MAX];
+
+        if (utimensat(store->images_fd, record_path(image, path), NULL, AT_SYMLINK_NOFOLLOW) < 0)
+                log_debug("Can't note the use of image %.19s: %m", image->record.digest);
+}
+
+uint64_t image_store_last_used(ImageStore *store, const Image *image) {
+        char path[RECORD_PATH_MAX];
+        struct stat st;
+
+        if (fstatat(store->images_fd, record_path(image, path), &st, AT_SYMLINK_NOFOLLOW) < 0)
+                return UINT64_MAX; /* what is damaged is not thrown away for its age */
+        return (uint64_t) st.st_mtim.tv_sec * USEC_PER_SEC + st.st_mtim.tv_nsec / 1000;
+}
+
+int image_store_disk(ImageStore *store, uint64_t *ret_used, uint64_t *ret_size) {
+        struct statvfs fs;
+
+        if (fstatvfs(store->fd, &fs) < 0)
+                return negative_errno();
+        /* As df counts: without what is kept for root. */
+        *ret_used = (uint64_t) (fs.f_blocks - fs.f_bfree) * fs.f_frsize;
+        *ret_size = *ret_used + (uint64_t) fs.f_bavail * fs.f_frsize;
         return 0;
 }
 

@@ -43,6 +43,17 @@ int image_store_untag(ImageStore *store, const char *canonical, Error *error);
 /* Forgets the image with all its names and writes index.json; its files are deleted by a prune job with the garbage
  * that results. `image` is freed. */
 int image_store_remove(ImageStore *store, Image *image, Error *error);
+/* Several at once: all or none. */
+int image_store_remove_all(ImageStore *store, Image *const *images, size_t n, Error *error);
+
+/* Writes index.json anew. */
+int image_store_save(ImageStore *store, Error *error);
+
+/* When an image was used last, that is, pulled, or a container made of it. usec; UINT64_MAX: can't be known. */
+void image_store_touch(ImageStore *store, const Image *image);
+uint64_t image_store_last_used(ImageStore *store, const Image *image);
+/* Of the file system that the store is on, in bytes. */
+int image_store_disk(ImageStore *store, uint64_t *ret_used, uint64_t *ret_size);
 
 /* What only this image (about to be removed or just removed) needs: what prune takes as blobs, layers, records. Nothing
  * of an image that an index here names. A layer or blob that a running job adds is not needed yet either: call it

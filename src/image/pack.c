@@ -42,29 +42,6 @@ static int open_plain(int root_fd, const char *path, int flags) {
         return fd < 0 ? negative_errno() : fd;
 }
 
-static int list_names(int fd, char ***ret) {
-        _cleanup_closedir_ DIR *dir = opendir_at(fd, ".");
-        _cleanup_strv_free_ char **names = NULL;
-        size_t n = 0, allocated = 0;
-        struct dirent *entry;
-
-        if (!dir)
-                return negative_errno();
-        while ((entry = readdir_no_dot(dir))) {
-                if (array_reserve(&names, &allocated, n + 2, sizeof(char *)) < 0)
-                        return -ENOMEM;
-                names[n++] = strdup(entry->d_name);
-                if (!names[n - 1])
-                        return -ENOMEM;
-                names[n] = NULL;
-        }
-        if (errno > 0)
-                return -errno;
-        strv_sort(names);
-        *ret = TAKE_PTR(names);
-        return 0;
-}
-
 static char *join_name(const char *directory, const char *name) {
         return isempty(directory) ? strdup(name) : string_join(directory, "/", name);
 }
@@ -149,7 +126,7 @@ static int pack_directory(Packing *p, int root_fd, const char *path, Pending *pe
         int r = p->options->upper ? pack_opaque(p, fd, path, error) : 0;
         if (r < 0)
                 return r;
-        r = list_names(fd, &names);
+        r = list_directory_at(fd, ".", &names);
         if (r < 0)
                 return pack_failed(error, r, path);
 

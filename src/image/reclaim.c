@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -8,6 +9,7 @@
 #include "fd-util.h"
 #include "file-util.h"
 #include "image-pieces.h"
+#include "inventory.h"
 #include "random-util.h"
 #include "reclaim.h"
 #include "string-util.h"
@@ -16,6 +18,7 @@
 
 #define RECORD_SIZE_MAX (32 * MIB)
 #define PARTIAL_AGE_MAX USEC_PER_DAY
+#define REPLACED_PREFIX ".old-"
 
 static bool is_hex_name(const char *s, const char *suffix) {
         return strspn(s, "0123456789abcdef") == DIGEST_HEX_LENGTH && streq(s + DIGEST_HEX_LENGTH, suffix);
@@ -140,6 +143,84 @@ static int reclaim_locked(ContentStore *content, char *const *blobs, char *const
         return r;
 }
 
+/* ---- everything that no image needs ---- */
+
+typedef struct Sorting {
+        Inventory *inventory;
+        PieceTable *pieces;
+        char **blobs, **layers, **records; /* that nobody needs */
+} Sorting;
+
+static void sorting_done(Sorting *sorting) {
+        strv_free(sorting->blobs);
+        strv_free(sorting->layers);
+        strv_free(sorting->records);
+        piece_table_free(sorting->pieces);
+}
+
+static bool is_wanted(const Sorting *sorting, const char *folder, const char *digest) {
+        if (streq(folder, "images"))
+                return inventory_find(sorting->inventory, digest);
+        return piece_table_users(sorting->pieces, streq(folder, "layers") ? PIECE_LAYER : PIECE_BLOB,
+                                 digest) > 0;
+}
+
+static int sort_out(ContentStore *content, const Sorting *sorting, const char *folder, const char *suffix,
+                    char ***ret) {
+        _cleanup_closedir_ DIR *dir = opendir_at(content->fd, folder);
+        struct dirent *entry;
+
+        if (!dir)
+                return negative_errno();
+        while ((entry = readdir_no_dot(dir))) {
+                char digest[DIGEST_LENGTH + 1];
+                if (!is_hex_name(entry->d_name, suffix))
+                        continue;
+                snprintf(digest, sizeof(digest), "sha256:%.*s", DIGEST_HEX_LENGTH, entry->d_name);
+                if (!is_wanted(sorting, folder, digest) && strv_extend(ret, digest_hex(digest)) < 0)
+                        return -ENOMEM;
+        }
+        return errno > 0 ? -errno : 0;
+}
+
+int content_orphans(ContentStore *content, Inventory *inventory, char ***ret_blobs, char ***ret_layers,
+                    char ***ret_records) {
+        _cleanup_(sorting_done) Sorting sorting = { .inventory = inventory };
+
+        int r = inventory_pieces(inventory, &sorting.pieces);
+        if (r >= 0)
+                r = sort_out(content, &sorting, "blobs/sha256", "", &sorting.blobs);
+        if (r >= 0)
+                r = sort_out(content, &sorting, "layers", "", &sorting.layers);
+        if (r >= 0)
+                r = sort_out(content, &sorting, "images", ".json", &sorting.records);
+        if (r < 0)
+                return r;
+        *ret_blobs = TAKE_PTR(sorting.blobs);
+        *ret_layers = TAKE_PTR(sorting.layers);
+        *ret_records = TAKE_PTR(sorting.records);
+        return 0;
+}
+
+static int reclaim_orphans_locked(ContentStore *content, uint64_t *size, Error *error) {
+        _cleanup_strv_free_ char **blobs = NULL, **layers = NULL, **records = NULL;
+        _cleanup_(inventory_done) Inventory inventory = {};
+
+        int r = inventory_load(content, &inventory, error);
+        if (r < 0)
+                return r;
+        if (!inventory_is_complete(&inventory))
+                return error_set(error, ERROR_CORRUPT,
+                                 "the image store is damaged, so it is not known what is needed; "
+                                 "berthctl verify --repair comes first");
+        r = content_orphans(content, &inventory, &blobs, &layers, &records);
+        if (r < 0)
+                return error_set_errno(error, r, "can't look for unused files in the image store");
+        return reclaim_locked(content, blobs, layers, records, size, error);
+}
+
+/* ---- the lock ---- */
+
 static int lock(ContentStore *content, int operation) {
         while (flock(content->layers_fd, operation) < 0) {
                 if (errno != EINTR)
@@ -166,7 +247,39 @@ int content_reclaim(ContentStore *content, char *const *blobs, char *const *laye
         return r;
 }
 
+int content_reclaim_orphans(ContentStore *content, uint64_t *ret_size, Error *error) {
+        uint64_t size = 0;
+
+        int r = lock(content, LOCK_EX);
+        if (r < 0)
+                return error_set_errno(error, r, "can't lock the image store");
+        r = reclaim_orphans_locked(content, &size, error);
+        (void) lock(content, LOCK_SH);
+        *ret_size = size;
+        return r;
+}
+
 /* ---- sweeping ---- */
+
+/* Layers that were replaced by whole ones (content_replace_layer()) go when nobody stands on them any more. */
+static int sweep_replaced(ContentStore *content, char *const *in_use, Error *error) {
+        _cleanup_closedir_ DIR *dir = opendir_at(content->layers_fd, ".");
+        struct dirent *entry;
+
+        if (!dir)
+                return error_set_errno(error, negative_errno(), "can't read the layers");
+        while ((entry = readdir_no_dot(dir))) {
+                const char *rest = startswith(entry->d_name, REPLACED_PREFIX);
+                char hex[DIGEST_HEX_LENGTH + 1];
+                if (!rest || strspn(rest, "0123456789abcdef") != DIGEST_HEX_LENGTH)
+                        continue;
+                snprintf(hex, sizeof(hex), "%s", rest);
+                int r = strv_contains(in_use, hex) ? 0 : remove_tree_at(content->layers_fd, entry->d_name);
+                if (r < 0)
+                        return error_set_errno(error, r, "can't delete a damaged layer");
+        }
+        return errno > 0 ? error_set_errno(error, -errno, "can't read the layers") : 0;
+}
 
 static bool is_in_use(int dir_fd, const char *name) {
         _cleanup_close_ int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
@@ -202,7 +315,8 @@ static int sweep_folder(ContentStore *content, int dir_fd, const char *path, uin
         return errno > 0 ? -errno : 0;
 }
 
-int content_sweep(ContentStore *content, uint64_t *ret_size, Error *error) {
+int content_sweep(ContentStore *content, bool replaced, char *const *in_use, uint64_t *ret_size,
+                  Error *error) {
         static const char *const folders[] = { ".",          "blobs/sha256", "layers", "images",
                                                "containers", "networks",     "volumes" };
         uint64_t now = realtime_usec(), size = 0;
@@ -214,5 +328,29 @@ int content_sweep(ContentStore *content, uint64_t *ret_size, Error *error) {
                                                folders[i]);
         }
         *ret_size = size;
+        return replaced ? sweep_replaced(content, in_use, error) : 0;
+}
+
+/* ---- replacing a layer ---- */
+
+int content_replace_layer(ContentStore *content, const char *diff_id, const char *copy) {
+        const char *hex = digest_hex(diff_id);
+        _cleanup_free_ char *aside =
+                format_string(REPLACED_PREFIX "%s-%08llx", hex, (unsigned long long) random_u64());
+
+        if (!aside)
+                return -ENOMEM;
+        int r = content_sync(content);
+        if (r < 0)
+                return r;
+        if (renameat2(content->layers_fd, copy, content->layers_fd, hex, RENAME_NOREPLACE) >= 0)
+                return fsync(content->layers_fd) < 0 ? negative_errno() : 0;
+        if (errno != EEXIST)
+                return negative_errno();
+        /* There is a layer of this name at every moment. */
+        if (renameat2(content->layers_fd, copy, content->layers_fd, hex, RENAME_EXCHANGE) < 0 ||
+            renameat2(content->layers_fd, copy, content->layers_fd, aside, RENAME_NOREPLACE) < 0 ||
+            fsync(content->layers_fd) < 0)
+                return negative_errno();
         return 0;
 }

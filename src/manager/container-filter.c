@@ -2,6 +2,7 @@
 #include <fnmatch.h>
 
 #include "container-filter.h"
+#include "image-prune.h"
 #include "reference.h"
 #include "string-util.h"
 #include "strv.h"
@@ -145,12 +146,6 @@ void container_match_done(ContainerMatch *match) {
         match->image_digests = strv_free(match->image_digests);
 }
 
-bool label_matches(char *const *labels, const char *wanted) {
-        const char *equal = strchr(wanted, '=');
-
-        return equal ? strv_contains(labels, wanted) : strv_map_get(labels, wanted) != NULL;
-}
-
 static bool id_matches(const Container *c, char *const *ids) {
         for (size_t i = 0; ids[i]; i++)
                 if (startswith(c->spec.id, ids[i]))
@@ -186,10 +181,7 @@ bool container_matches(const Container *c, const ContainerMatch *match) {
             (match->before && c->spec.created >= match->before->spec.created) ||
             (match->since && c->spec.created <= match->since->spec.created))
                 return false;
-        STRV_FOREACH(l, f->labels)
-                if (!label_matches(c->effective.labels, *l))
-                        return false;
-        return true;
+        return labels_match(c->effective.labels, f->labels, NULL);
 }
 
 static bool reference_matches(const Image *image, const char *pattern) {
@@ -223,8 +215,5 @@ bool image_matches(const Image *image, const ImageFilter *f) {
                 matches |= reference_matches(image, *pattern);
         if (!matches || (f->dangling && !strv_isempty(image->names)))
                 return false;
-        STRV_FOREACH(l, f->labels)
-                if (!label_matches(image->record.config.labels, *l))
-                        return false;
-        return true;
+        return labels_match(image->record.config.labels, f->labels, NULL);
 }

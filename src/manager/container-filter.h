@@ -35,5 +35,3 @@ void container_match_done(ContainerMatch *match);
 bool container_matches(const Container *container, const ContainerMatch *match);
 
 bool image_matches(const Image *image, const ImageFilter *filter);
-/* "key" or "key=value" is in the map. */
-bool label_matches(char *const *labels, const char *wanted) _pure_;

@@ -18,8 +18,12 @@ static void job_finish(Job *job, const Error *error);
 
 static void job_result_done(JobResult *result) {
         strv_free(result->images);
+        free(result->digest);
         free(result->name);
         free(result->link_target);
+        free(result->warning);
+        strv_free(result->untagged);
+        strv_free(result->deleted);
         *result = (JobResult){};
 }
 
@@ -124,9 +128,9 @@ int job_new(Manager *m, WorkerRequest *request, const int *fds, size_t n_fds, co
         if (job->container)
                 job->container->users++;
         m->hooks->job_added(m, job);
-        if (p->image) {
-                job->result.existed = true;
-                r = strv_extend(&job->result.images, p->image);
+        if (p->image || p->nothing) {
+                job->result.existed = p->image;
+                r = p->image ? strv_extend(&job->result.images, p->image) : 0;
                 if (r < 0)
                         error_set_errno(&job->error, r, "cannot pull");
                 job_finish(job, NULL);
@@ -244,6 +248,11 @@ static void on_progress(const WorkerProgress *progress, void *userdata) {
                 return;
         item->current = progress->current;
         item->total = progress->total;
+        if ((job->flags & JOB_TAKES_STOCK) && streq_ptr(progress->id, WORKER_ITEM_STORE) &&
+            streq_ptr(progress->status, WORKER_STATUS_LISTED)) {
+                job->listed = true;
+                manager_run_jobs(job->manager);
+        }
         job->manager->hooks->job_progress(job->manager, job, item);
 }
 
@@ -265,15 +274,29 @@ static void take_images(Job *job, const WorkerResult *result) {
         }
 }
 
+static void take_pushed(Job *job, const WorkerResult *result) {
+        for (size_t i = 0; i < result->images.n; i++) {
+                const WorkerImage *pushed = LIST_ITEM(&result->images, WorkerImage, i);
+                _cleanup_error_ Error error = {};
+                if (manager_take_pushed(job->manager, strempty(pushed->record.digest), pushed->names, &error) < 0)
+                        log_warning("Failed to take in what push made: %s", error_text(&error));
+        }
+}
+
 static void on_result(const WorkerResult *result, void *userdata) {
         Job *job = userdata;
 
-        take_images(job, result);
+        if (streq(job->type, "push"))
+                take_pushed(job, result);
+        else
+                take_images(job, result);
         job->result.existed |= result->existed;
         job->result.size += result->size;
         job->result.mode = result->mode;
         job->result.modified = result->modified;
-        if (free_and_strdup(&job->result.name, result->name) < 0 ||
+        if ((result->digest && free_and_strdup(&job->result.digest, result->digest) < 0) ||
+            (result->warning && free_and_strdup(&job->result.warning, result->warning) < 0) ||
+            free_and_strdup(&job->result.name, result->name) < 0 ||
             free_and_strdup(&job->result.link_target, result->link_target) < 0)
                 log_oom();
 }
@@ -347,6 +370,33 @@ static void job_begin(Job *job) {
         }
 }
 
+bool manager_uses_store(const Manager *m) {
+        Job *job;
+
+        TAILQ_FOREACH(job, &m->jobs, list)
+                if (job->started && (job->flags & (JOB_ADDS_IMAGES | JOB_TAKES_STOCK)))
+                        return true;
+        return false;
+}
+
+/* Those that came first have their turn first: who takes stock does not wait for ever for a moment without pulls. */
+static bool may_begin(const Manager *m, const Job *job) {
+        bool in_front = true;
+        Job *other;
+
+        if (!(job->flags & (JOB_ADDS_IMAGES | JOB_TAKES_STOCK)))
+                return true;
+        if (m->pruner || ((job->flags & JOB_TAKES_STOCK) && manager_uses_store(m)))
+                return false;
+        TAILQ_FOREACH(other, &m->jobs, list) {
+                in_front = in_front && other != job;
+                if (other->state == JOB_RUNNING && (other->flags & JOB_TAKES_STOCK) &&
+                    (other->started ? !other->listed : in_front))
+                        return false;
+        }
+        return true;
+}
+
 void manager_run_jobs(Manager *m) {
         Job *job;
 
@@ -355,8 +405,7 @@ again:
         TAILQ_FOREACH(job, &m->jobs, list) {
                 if (m->n_jobs_running >= JOBS_RUNNING_MAX)
                         return;
-                if (job->started || job->state != JOB_RUNNING ||
-                    (m->pruner && (job->flags & JOB_ADDS_IMAGES)))
+                if (job->started || job->state != JOB_RUNNING || !may_begin(m, job))
                         continue;
                 job_begin(job);
                 goto again;

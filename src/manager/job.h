@@ -16,6 +16,9 @@ extern const char *const job_state_words[];
 typedef enum JobFlags {
         JOB_ADDS_IMAGES = 1 << 0,
         JOB_CANCEL_ON_DISCONNECT = 1 << 1,
+        /* Looks at the whole store, or deletes from it: begins when no job adds images, and none begins to add until it is
+         * done, or has said that it has seen what there is (WORKER_ITEM_STORE). Nothing is deleted meanwhile. */
+        JOB_TAKES_STOCK = 1 << 2,
 } JobFlags;
 
 /* What came of it; each type of job fills some. */
@@ -23,8 +26,11 @@ typedef struct JobResult {
         char **images; /* manifest digests */
         bool existed;
         uint64_t size;
+        char *digest; /* push: of the manifest that the registry has now */
         char *name, *link_target;
         uint64_t mode, modified;
+        char *warning;
+        char **untagged, **deleted; /* names, digests */
 } JobResult;
 
 typedef void (*JobDone)(Job *job, const Error *error, void *userdata);
@@ -52,6 +58,7 @@ struct Job {
         int fds[2];
         size_t n_fds;
         bool started; /* its turn has come */
+        bool listed;  /* JOB_TAKES_STOCK: it has seen what there is */
         WorkerProcess *worker;
         Container *container; /* that it works on; may be NULL. Held by Container.users */
         bool thaw;            /* the container was paused for it */
@@ -67,6 +74,7 @@ typedef struct JobParameters {
         JobFlags flags;
         Container *container;
         bool pause; /* the container, while it is worked on */
+        bool nothing; /* is to do: the job is done at once */
         const char *
                 image; /* nothing is to do: the job is done at once, with this image as what existed already */
 } JobParameters;
@@ -79,6 +87,8 @@ Job *manager_find_job(Manager *manager, unsigned id);
 void job_cancel(Job *job);
 /* Calls done() at the end, or at once. */
 int job_wait(Job *job, JobDone done, void *userdata);
+/* A job is under way that adds images, or that counts on those which are there. */
+bool manager_uses_store(const Manager *manager);
 /* Starts those whose turn it is. */
 void manager_run_jobs(Manager *manager);
 /* What a worker must know to reach the container's files: (*) in src/worker/worker.h. */

@@ -129,6 +129,21 @@ static void on_created(Container *c, const Error *error, void *userdata) {
         creation->done(c, NULL, creation->userdata);
 }
 
+static int check_image_runs(const Image *image, const char *name, Error *error) {
+        switch (image->record.kind) {
+        case IMAGE_ARTIFACT:
+                return error_set(error, ERROR_INVALID, "\"%s\" is an artifact (%s), not an image that runs",
+                                 name, strempty(image->record.artifact_type));
+        case IMAGE_INDEX:
+                return error_set(error, ERROR_INVALID,
+                                 "\"%s\" is an index of images for several platforms, of which one must be "
+                                 "named (berthctl inspect %s lists them)",
+                                 name, name);
+        default:
+                return 0;
+        }
+}
+
 /* The spec becomes whole: identity, image, ids. */
 static int complete_spec(Manager *m, const char *name, ContainerSpec *spec, Error *error) {
         Image *image;
@@ -136,12 +151,13 @@ static int complete_spec(Manager *m, const char *name, ContainerSpec *spec, Erro
 
         if ((r = choose_name(m, name, &spec->name, error)) < 0 ||
             (r = image_store_find(m->images, spec->image, &image, error)) < 0 ||
-            (r = check_spec(m, spec, error)) < 0)
+            (r = check_image_runs(image, spec->image, error)) < 0 || (r = check_spec(m, spec, error)) < 0)
                 return r;
         spec->created = realtime_usec();
         if ((r = container_id_make(&spec->id)) < 0 ||
             (r = free_and_strdup(&spec->image_digest, image->record.digest)) < 0)
                 return error_set_errno(error, r, "cannot create container \"%s\"", spec->name);
+        image_store_touch(m->images, image);
         return choose_uids(m, spec, error);
 }
 

@@ -5,7 +5,7 @@
 #include "string-util.h"
 #include "strv.h"
 
-static void tell_image(Manager *m, const char *action, const Image *image, const char *name) {
+void manager_tell_image(Manager *m, const char *action, const Image *image, const char *name) {
         _cleanup_strv_free_ char **attributes = NULL;
 
         if (strv_copy_into(image->record.config.labels, &attributes) < 0 ||
@@ -33,11 +33,12 @@ int manager_add_image(Manager *m, const char *action, const char *digest, char *
         if (r < 0)
                 return r;
         tell_names_changed(m, untagged);
+        image_store_touch(m->images, image);
         if (known)
                 m->hooks->image_changed(m, image);
         else
                 m->hooks->image_added(m, image);
-        tell_image(m, action, image, names ? names[0] : NULL);
+        manager_tell_image(m, action, image, names ? names[0] : NULL);
         if (ret)
                 *ret = image;
         return 0;
@@ -62,7 +63,7 @@ int manager_tag_image(Manager *m, const char *reference, const char *new_name, E
         if (before && before != image)
                 m->hooks->image_changed(m, before);
         m->hooks->image_changed(m, image);
-        tell_image(m, "tag", image, canonical);
+        manager_tell_image(m, "tag", image, canonical);
         return 0;
 }
 
@@ -107,11 +108,18 @@ static int untag(Manager *m, Image *image, const char *name, char ***ret_untagge
                         return r;
                 if (strv_extend(ret_untagged, *n) < 0)
                         return error_set_errno(error, -ENOMEM, "cannot untag");
-                tell_image(m, "untag", image, *n);
+                manager_tell_image(m, "untag", image, *n);
         }
         if (names)
                 m->hooks->image_changed(m, image);
         return 0;
+}
+
+void manager_tell_image_gone(Manager *m, Image *image) {
+        STRV_FOREACH(n, image->names)
+                manager_tell_image(m, "untag", image, *n);
+        manager_tell_image(m, "delete", image, NULL);
+        m->hooks->image_removed(m, image);
 }
 
 static int delete_image(Manager *m, Image *image, char ***ret_untagged, char ***ret_deleted, Error *error) {
@@ -121,13 +129,10 @@ static int delete_image(Manager *m, Image *image, char ***ret_untagged, char ***
         if ((r = object_copy(&image_record_type, &record, &image->record)) < 0 ||
             (r = strv_extend(ret_deleted, record.digest)) < 0)
                 return error_set_errno(error, r, "cannot remove the image");
-        STRV_FOREACH(n, image->names) {
+        STRV_FOREACH(n, image->names)
                 if ((r = strv_extend(ret_untagged, *n)) < 0)
                         return error_set_errno(error, r, "cannot remove the image");
-                tell_image(m, "untag", image, *n);
-        }
-        tell_image(m, "delete", image, NULL);
-        m->hooks->image_removed(m, image);
+        manager_tell_image_gone(m, image);
         r = image_store_remove(m->images, image, error);
         if (r >= 0)
                 manager_prune_image(m, &record);

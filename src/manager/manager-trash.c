@@ -99,15 +99,6 @@ static int add_garbage(Manager *m, const ImageRecord *record, WorkerRequest *req
         return r;
 }
 
-static bool images_are_being_added(const Manager *m) {
-        Job *job;
-
-        TAILQ_FOREACH(job, &m->jobs, list)
-                if (job->started && (job->flags & JOB_ADDS_IMAGES))
-                        return true;
-        return false;
-}
-
 static int start_pruner(Manager *m, const char *verb, WorkerRequest *request, Error *error) {
         static const WorkerHooks hooks = { .ended = on_pruned };
 
@@ -135,7 +126,7 @@ static void prune(Manager *m) {
 }
 
 void manager_continue_pruning(Manager *m) {
-        if (!m->pruner && m->garbage.n > 0 && !images_are_being_added(m))
+        if (!m->pruner && m->garbage.n > 0 && !manager_uses_store(m))
                 prune(m);
         if (!m->pruner)
                 manager_run_jobs(m);
@@ -150,13 +141,45 @@ void manager_prune_image(Manager *m, const ImageRecord *record) {
                 manager_continue_pruning(m);
 }
 
-/* What earlier workers and an earlier berthd left half-made. */
+static int add_layers(const ImageRecord *record, char ***layers) {
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < record->layers.n; i++) {
+                const char *diff_id = LIST_ITEM(&record->layers, ImageLayer, i)->diff_id;
+                if (digest_is_valid(diff_id) && !strv_contains(*layers, digest_hex(diff_id)))
+                        r = strv_extend(layers, digest_hex(diff_id));
+        }
+        return r;
+}
+
+int manager_layers_in_use(Manager *m, char ***ret) {
+        _cleanup_strv_free_ char **layers = NULL;
+        Container *c, *next;
+        int r = 0;
+
+        HASH_ITER(by_id, m->containers_by_id, c, next) {
+                const Image *image =
+                        container_is_active(c)
+                                ? image_store_by_digest(m->images, strempty(c->spec.image_digest))
+                                : NULL;
+                if (r >= 0 && image)
+                        r = add_layers(&image->record, &layers);
+        }
+        if (r >= 0)
+                *ret = TAKE_PTR(layers);
+        return r;
+}
+
+/* What earlier workers and an earlier berthd left half-made, and layers that were replaced by whole ones. */
 void manager_sweep(Manager *m) {
         _cleanup_error_ Error error = {};
         WorkerRequest request;
 
         empty_trash(m);
+        if (m->pruner)
+                return; /* the next one will do */
         object_init(&worker_request_type, &request);
+        request.everything = manager_layers_in_use(m, &request.layers) >= 0;
         if (start_pruner(m, "sweep", &request, &error) < 0)
                 log_warning("Failed to sweep the store: %s", error_text(&error));
         object_done(&worker_request_type, &request);

@@ -101,6 +101,8 @@ void manager_remove_tree(Manager *manager, const char *name);
 /* Deletes what only the removed image needed, as soon as no job adds images. Copies the record. */
 void manager_prune_image(Manager *manager, const ImageRecord *record);
 void manager_sweep(Manager *manager);
+/* The layers (hex digits) that running containers stand on. */
+int manager_layers_in_use(Manager *manager, char ***ret);
 /* A job has ended, or a pruning: what waited for that may go on. */
 void manager_continue_pruning(Manager *manager);
 
@@ -109,11 +111,43 @@ void manager_continue_pruning(Manager *manager);
 /* Takes in what a worker has added, and tells. action: "pull", "load", … */
 int manager_add_image(Manager *manager, const char *action, const char *digest, char *const *names,
                       Image **ret, Error *error);
+void manager_tell_image(Manager *manager, const char *action, const Image *image, const char *name);
 int manager_tag_image(Manager *manager, const char *reference, const char *new_name, Error *error);
 /* *ret_untagged: names; *ret_deleted: the digest, if the image is gone. */
 int manager_remove_image(Manager *manager, const char *reference, bool force, char ***ret_untagged,
                          char ***ret_deleted, Error *error);
 size_t manager_count_image_users(Manager *manager, const Image *image);
+/* Tells that the image is about to go, with all its names. */
+void manager_tell_image_gone(Manager *manager, Image *image);
+
+/* ---- manager-prune.c ---- */
+
+typedef struct PruneImagesOptions {
+        bool all, dry_run;
+        bool policy;    /* what berthd.conf says, instead of all the others */
+        uint64_t until; /* only those made before; 0: any */
+        char **labels, **except_labels;
+} PruneImagesOptions;
+
+typedef struct PruneResult {
+        char **untagged, **deleted; /* names; digests, or names of containers */
+        uint64_t size;              /* that the files take, as far as it is known */
+} PruneResult;
+void prune_result_done(PruneResult *result);
+
+/* Forgets the images, unless it is a dry run; their files are left to a worker. */
+int manager_prune_images(Manager *manager, const PruneImagesOptions *options, PruneResult *ret, Error *error);
+/* Removes the stopped containers. */
+int manager_prune_containers(Manager *manager, const PruneImagesOptions *options, PruneResult *ret,
+                             Error *error);
+
+/* ---- manager-push.c ---- */
+
+/* Fills in what is pushed and where: names, records, mounts, reference. */
+int manager_push_request(Manager *manager, const char *reference, const char *destination, bool all_tags,
+                         WorkerRequest *request, Error *error);
+/* The image has been pushed under these names; its record may have changed. */
+int manager_take_pushed(Manager *manager, const char *digest, char *const *names, Error *error);
 
 /* ---- manager-logs.c ---- */
 

@@ -19,8 +19,9 @@ int verb_prune(Worker *worker, Error *error) {
 
         int r = report_open_content(worker, &content, error);
         if (r >= 0)
-                r = content_reclaim(content, request->blobs, request->layers, request->records, true,
-                                    &result.size, error);
+                r = request->everything ? content_reclaim_orphans(content, &result.size, error)
+                                        : content_reclaim(content, request->blobs, request->layers,
+                                                          request->records, true, &result.size, error);
         return r < 0 ? r : report_result(worker, &result, error);
 }
 
@@ -30,7 +31,8 @@ int verb_sweep(Worker *worker, Error *error) {
 
         int r = report_open_content(worker, &content, error);
         if (r >= 0)
-                r = content_sweep(content, &result.size, error);
+                r = content_sweep(content, worker->request.everything, worker->request.layers, &result.size,
+                                  error);
         return r < 0 ? r : report_result(worker, &result, error);
 }
 
