@@ -8,6 +8,7 @@
 #include "file-util.h"
 #include "random-util.h"
 #include "string-util.h"
+#include "strv.h"
 
 int read_file_at(int dir_fd, const char *path, size_t limit, char **ret, size_t *ret_size) {
         _cleanup_close_ int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
@@ -247,4 +248,27 @@ struct dirent *readdir_no_dot(DIR *dir) {
                 if (!entry || (!streq(entry->d_name, ".") && !streq(entry->d_name, "..")))
                         return entry;
         }
+}
+
+int list_directory_at(int dir_fd, const char *path, char ***ret) {
+        _cleanup_closedir_ DIR *dir = opendir_at(dir_fd, path);
+        _cleanup_strv_free_ char **names = NULL;
+        size_t n = 0, allocated = 0;
+        struct dirent *entry;
+
+        if (!dir)
+                return negative_errno();
+        while ((entry = readdir_no_dot(dir))) {
+                if (array_reserve(&names, &allocated, n + 2, sizeof(char *)) < 0)
+                        return -ENOMEM;
+                names[n++] = strdup(entry->d_name);
+                names[n] = NULL;
+                if (!names[n - 1])
+                        return -ENOMEM;
+        }
+        if (errno > 0)
+                return -errno;
+        strv_sort(names);
+        *ret = TAKE_PTR(names);
+        return 0;
 }

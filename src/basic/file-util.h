@@ -49,3 +49,5 @@ static inline void fclosep(FILE **f) {
 DIR *opendir_at(int dir_fd, const char *path);
 /* The next entry that is neither . nor .., NULL at the end (errno 0) or on failure (errno set). */
 struct dirent *readdir_no_dot(DIR *dir);
+/* The names of all entries, sorted. 0 or a negative errno. */
+int list_directory_at(int dir_fd, const char *path, char ***ret);

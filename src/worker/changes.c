@@ -64,21 +64,6 @@ static bool directory_itself_changed(const struct stat *a, const struct stat *b)
         return a->st_mode != b->st_mode || a->st_uid != b->st_uid || a->st_gid != b->st_gid;
 }
 
-static int list_sorted(int fd, char ***ret) {
-        _cleanup_closedir_ DIR *dir = opendir_at(fd, ".");
-        struct dirent *entry;
-
-        if (!dir)
-                return negative_errno();
-        while ((entry = readdir_no_dot(dir)))
-                if (strv_extend(ret, entry->d_name) < 0)
-                        return -ENOMEM;
-        if (errno > 0)
-                return -errno;
-        strv_sort(*ret);
-        return 0;
-}
-
 /* An opaque directory hides what the image has in it; what the container did not put there again is gone. */
 static int add_hidden_names(Changes *changes, int fd, const char *path, char ***names, Error *error) {
         _cleanup_strv_free_ char **hidden = NULL;
@@ -90,7 +75,7 @@ static int add_hidden_names(Changes *changes, int fd, const char *path, char ***
                 open_in_root(changes->base_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
         if (base < 0)
                 return 0; /* the image has no such directory */
-        if (list_sorted(base, &hidden) < 0)
+        if (list_directory_at(base, ".", &hidden) < 0)
                 return out_of_memory(error);
         STRV_FOREACH(name, hidden)
                 if (!strv_contains(*names, *name)) {
@@ -162,7 +147,7 @@ static int walk(Changes *changes, int fd, const char *path, bool base_has_it, un
         if (depth > DEPTH_MAX)
                 return error_set(error, ERROR_LIMIT, "\"%.80s…\" lies more than %d directories deep", path,
                                  DEPTH_MAX);
-        int r = list_sorted(fd, &names);
+        int r = list_directory_at(fd, ".", &names);
         if (r < 0)
                 return error_set_errno(error, r, "can't read \"%.200s\"", path);
         r = base_has_it ? add_hidden_names(changes, fd, isempty(path) ? "." : path, &names, error) : 0;
