@@ -83,7 +83,7 @@ static int fetch_token(RegistrySession *session, const Challenge *challenge, Htt
         const Credential *credential = &endpoint->credential;
         _cleanup_(erase_buffer) StringBuffer answer = {};
         _cleanup_free_ char *scope =
-                isempty(endpoint->repository)
+                registry->offline || isempty(endpoint->repository)
                         ? strdup("")
                         : string_join("repository:", endpoint->repository, ":", registry->actions);
         const TokenRequest wanted = {

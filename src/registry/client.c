@@ -16,7 +16,7 @@ static bool host_is_insecure(const Registry *registry, const char *host, const c
 
 /* Takes over host and repository, also on failure. */
 static int add_endpoint(Registry *registry, char *host, char *repository, bool is_mirror,
-                        const json_t *credentials) {
+                        const json_t *const *credentials) {
         Endpoint *endpoint = &registry->endpoints[registry->n_endpoints];
 
         *endpoint = (Endpoint){ .host = host, .repository = repository, .is_mirror = is_mirror };
@@ -25,7 +25,11 @@ static int add_endpoint(Registry *registry, char *host, char *repository, bool i
         if (!host || !repository)
                 return -ENOMEM;
         endpoint->insecure = host_is_insecure(registry, host, repository);
-        return credentials ? credentials_find(credentials, host, repository, &endpoint->credential) : 0;
+        int r = 0;
+        for (size_t i = 0; r == 0 && i < REGISTRY_CREDENTIALS; i++)
+                if (credentials[i])
+                        r = credentials_find(credentials[i], host, repository, &endpoint->credential);
+        return r;
 }
 
 static void endpoint_done(Endpoint *endpoint) {
@@ -41,7 +45,7 @@ static void endpoint_done(Endpoint *endpoint) {
 }
 
 /* A mirror that is itself blocked is none. */
-static int add_mirror(Registry *registry, const char *mirror, const json_t *credentials) {
+static int add_mirror(Registry *registry, const char *mirror, const json_t *const *credentials) {
         _cleanup_free_ char *host = NULL, *path = NULL;
         RegistryRule rule = {};
 
@@ -59,7 +63,7 @@ static int add_mirror(Registry *registry, const char *mirror, const json_t *cred
 }
 
 /* What is pushed goes to the registry itself. */
-static int add_endpoints(Registry *registry, const json_t *credentials) {
+static int add_endpoints(Registry *registry, const json_t *const *credentials) {
         RegistryRule rule = {};
 
         if (registry->conf && !strstr(registry->actions, "push"))

@@ -15,6 +15,7 @@ typedef struct Registry Registry;
 typedef struct RegistrySession RegistrySession;
 
 #define REGISTRY_CANCEL_FDS 2
+#define REGISTRY_CREDENTIALS 2
 
 typedef struct RegistryOptions {
         const char *registry; /* as references name it: "docker.io", "host:5000" */
@@ -22,8 +23,9 @@ typedef struct RegistryOptions {
         const char *actions;   /* asked of the token server: "pull", "pull,push" */
         const char *purpose;   /* begins the sentence of an error: "cannot pull host:5000/x:latest" */
         char *const *insecure; /* registries that may be reached without or with an untrusted certificate */
-        const RegistriesConf *conf;          /* mirrors, and who else is insecure; NULL: nothing. Borrowed */
-        const json_t *credentials;           /* credentials.h; NULL: none */
+        const RegistriesConf *conf; /* mirrors, and who else is insecure; NULL: nothing. Borrowed */
+        const json_t *credentials
+                [REGISTRY_CREDENTIALS]; /* credentials.h; the second where the first has nothing; NULL: none */
         int cancel_fds[REGISTRY_CANCEL_FDS]; /* one of them readable: everything stops; -EBADF: none */
 } RegistryOptions;
 

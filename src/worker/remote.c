@@ -1,6 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <fcntl.h>
+
+#include "fd-util.h"
 #include "remote.h"
 #include "string-util.h"
+
+#define SYSTEM_CREDENTIALS CONFIG_DIRECTORY "/auth.json"
+
+/* What root has given all who may use berthd. */
+static int read_system_credentials(json_t **ret, Error *error) {
+        _cleanup_close_ int fd = open(SYSTEM_CREDENTIALS, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+        if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+                return 0;
+        if (fd < 0)
+                return error_set_errno(error, negative_errno(), "cannot read " SYSTEM_CREDENTIALS);
+        int r = credentials_read_fd(fd, ret, error);
+        return r < 0 ? error_prefix(error, r, SYSTEM_CREDENTIALS) : 0;
+}
 
 int remote_open(Worker *worker, Remote *ret, Error *error) {
         _cleanup_(remote_done) Remote remote = {};
@@ -9,6 +26,9 @@ int remote_open(Worker *worker, Remote *ret, Error *error) {
         int r = credentials_read_fd(worker->fds[0], &remote.credentials, error);
         if (r < 0)
                 return error_prefix(error, r, "the credentials that were handed over are of no use");
+        r = read_system_credentials(&remote.system_credentials, error);
+        if (r < 0)
+                return r;
         r = registries_conf_load("", &remote.conf, error);
         if (r < 0)
                 return r;
@@ -18,6 +38,7 @@ int remote_open(Worker *worker, Remote *ret, Error *error) {
 }
 
 void remote_done(Remote *remote) {
+        json_decref(remote->system_credentials);
         json_decref(remote->credentials);
         object_done(&registries_conf_type, &remote->conf);
         *remote = (Remote){};
@@ -49,7 +70,7 @@ int remote_registry(Remote *remote, Worker *worker, const Reference *reference, 
                 .purpose = purpose,
                 .insecure = worker->request.insecure_registries,
                 .conf = &remote->conf,
-                .credentials = remote->credentials,
+                .credentials = { remote->credentials, remote->system_credentials },
                 .cancel_fds = { worker_cancel_fd(), stop_fd },
         };
 

@@ -2,7 +2,7 @@
 #pragma once
 
 /* What every verb that speaks to a registry shares: the host's registries.conf, and the caller's credentials, which come
- * as the first descriptor of each such request (an empty file: none). */
+ * as the first descriptor of each such request (an empty file: none), with those in /etc/berth/auth.json behind them. */
 
 #include "credentials.h"
 #include "reference.h"
@@ -13,6 +13,7 @@
 typedef struct Remote {
         RegistriesConf conf;
         json_t *credentials;
+        json_t *system_credentials; /* for what the caller brings nothing */
 } Remote;
 
 int remote_open(Worker *worker, Remote *ret, Error *error);
