@@ -45,14 +45,15 @@ static int ask(RegistrySession *session, const Challenge *challenge, const Token
                 .body = by_form ? &body : NULL,
                 .username = by_form ? NULL : wanted->username,
                 .password = wanted->refresh_token ?: wanted->password,
-                .insecure = registry_url_is_insecure(registry, url),
                 .sink = token_sink,
                 .userdata = answer,
         };
         http_response_done(response);
-        int r = transfer_perform(session->transfer, &request, response, error);
+        int r = session_perform(session, &request, false, response, error);
         if (r >= 0)
                 return 0;
+        if (error->kind != ERROR_NONE)
+                return r;
         if (response->failure == TRANSFER_CANCELLED)
                 return error_set(error, ERROR_CANCELLED, "cancelled");
         return error_set(error, ERROR_REGISTRY, "%s: cannot reach the token server %s: %s",

@@ -106,6 +106,8 @@ static int copy_options(Registry *registry, const RegistryOptions *options) {
 int registry_new(const RegistryOptions *options, Registry **ret, Error *error) {
         _cleanup_(registry_freep) Registry *registry = new0(Registry, 1);
 
+        if (registry)
+                pthread_mutex_init(&registry->tls_lock, NULL);
         int r = registry ? copy_options(registry, options) : -ENOMEM;
         if (r >= 0)
                 r = add_endpoints(registry, options->credentials);
@@ -115,9 +117,21 @@ int registry_new(const RegistryOptions *options, Registry **ret, Error *error) {
         return 0;
 }
 
+static HostTls *host_tls_free(HostTls *host) {
+        free(host->host);
+        tls_files_done(&host->files);
+        free(host);
+        return NULL;
+}
+
 Registry *registry_free(Registry *registry) {
         if (!registry)
                 return NULL;
+        for (HostTls *host = registry->tls, *next; host; host = next) {
+                next = host->next;
+                host_tls_free(host);
+        }
+        pthread_mutex_destroy(&registry->tls_lock);
         for (size_t i = 0; i < registry->n_endpoints; i++)
                 endpoint_done(&registry->endpoints[i]);
         free(registry->endpoints);
@@ -159,4 +173,46 @@ bool registry_url_is_insecure(const Registry *registry, const char *url) {
 
 bool registry_allows_url(const Registry *registry, const char *base, const char *url) {
         return !url_is_plain(url) || url_is_plain(base) || registry_url_is_insecure(registry, url);
+}
+
+/* ---- TLS ---- */
+
+static int load_host_tls(Registry *registry, const char *host, const char *name, HostTls **ret,
+                         Error *error) {
+        _cleanup_free_ char *with_port = strchr(host, ':') ? NULL : string_join(host, ":443");
+        const char *names[] = { name, host, with_port };
+        HostTls *tls = new0(HostTls, 1);
+
+        if (!tls || free_and_strdup(&tls->host, host) < 0) {
+                free(tls);
+                return error_set(error, ERROR_OUT_OF_MEMORY, "out of memory");
+        }
+        int r = tls_files_load("", names, ELEMENTSOF(names), &tls->files, error);
+        if (r < 0) {
+                host_tls_free(tls);
+                return r;
+        }
+        tls->next = registry->tls;
+        *ret = registry->tls = tls;
+        return 0;
+}
+
+int registry_tls_files(Registry *registry, const Endpoint *endpoint, const char *url, const TlsFiles **ret,
+                       Error *error) {
+        _cleanup_free_ char *host = url_host(url);
+        HostTls *tls;
+        int r = 0;
+
+        *ret = NULL;
+        if (!host || url_is_plain(url))
+                return 0;
+        pthread_mutex_lock(&registry->tls_lock);
+        for (tls = registry->tls; tls && !streq(tls->host, host); tls = tls->next)
+                ;
+        if (!tls)
+                r = load_host_tls(registry, host, endpoint ? endpoint->host : NULL, &tls, error);
+        pthread_mutex_unlock(&registry->tls_lock);
+        if (r >= 0)
+                *ret = &tls->files;
+        return r;
 }

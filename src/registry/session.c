@@ -34,6 +34,18 @@ static int endpoint_authorization(Endpoint *endpoint, Authorization *ret) {
         return r;
 }
 
+int session_perform(RegistrySession *session, const HttpRequest *request, bool home, HttpResponse *ret,
+                    Error *error) {
+        Registry *registry = session->registry;
+        const Endpoint *endpoint = session->endpoint;
+        HttpRequest http = *request;
+
+        *ret = (HttpResponse){ .content_length = UINT64_MAX };
+        http.insecure = home ? endpoint->insecure : registry_url_is_insecure(registry, http.url);
+        int r = registry_tls_files(registry, home ? endpoint : NULL, http.url, &http.tls, error);
+        return r < 0 ? r : transfer_perform(session->transfer, &http, ret, error);
+}
+
 /* authorization: NULL where the URL is not at home, that is, not at the endpoint itself. */
 static int perform(RegistrySession *session, const RegistryRequest *request, const char *url, bool home,
                    const Authorization *authorization, HttpResponse *ret, Error *error) {
@@ -46,13 +58,12 @@ static int perform(RegistrySession *session, const RegistryRequest *request, con
                 .bearer = authorization ? authorization->token : NULL,
                 .username = authorization && authorization->basic ? endpoint->credential.username : NULL,
                 .password = endpoint->credential.password,
-                .insecure = home ? endpoint->insecure : registry_url_is_insecure(session->registry, url),
                 .range_start = request->position ? *request->position : 0,
                 .sink = request->sink,
                 .userdata = request->userdata,
         };
 
-        int r = transfer_perform(session->transfer, &http, ret, error);
+        int r = session_perform(session, &http, home, ret, error);
         _cleanup_free_ char *place = log_enabled(LOG_DEBUG) ? url_without_secrets(url) : NULL;
         log_debug("%s %s (from %llu%s): %s%ld", http_method_name(http.method), strempty(place),
                   (unsigned long long) http.range_start, http.bearer ? ", with a token" : "",

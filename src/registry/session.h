@@ -10,6 +10,7 @@
 #include "endpoint.h"
 #include "registry.h"
 #include "retry.h"
+#include "tls-files.h"
 #include "transfer.h"
 
 #define REDIRECTS_MAX 10
@@ -34,6 +35,12 @@ typedef struct Endpoint {
         char *complaint;     /* what it last said, or what was wrong with it; NULL: nothing */
 } Endpoint;
 
+typedef struct HostTls {
+        char *host; /* of URLs */
+        TlsFiles files;
+        struct HostTls *next;
+} HostTls;
+
 struct Registry {
         char *name;
         char *repository;
@@ -43,6 +50,9 @@ struct Registry {
         const RegistriesConf *conf; /* may be NULL */
         bool offline;               /* refresh tokens are wanted */
         int cancel_fds[REGISTRY_CANCEL_FDS];
+
+        pthread_mutex_t tls_lock;
+        struct HostTls *tls; /* what was asked for so far */
 
         Endpoint *endpoints; /* at least one, in the order of asking */
         size_t n_endpoints;
@@ -82,6 +92,14 @@ bool session_distrust(RegistrySession *session);
 bool session_is_temporary(RegistrySession *session, const HttpResponse *response);
 int session_wait(RegistrySession *session, Backoff *backoff, const HttpResponse *response,
                  const Error *failure);
+
+/* One exchange as this host's TLS must be. home: the URL is one of the session's endpoint itself. As transfer_perform(). */
+int session_perform(RegistrySession *session, const HttpRequest *request, bool home, HttpResponse *ret,
+                    Error *error);
+/* The administrator's files for the URL's host; those of the endpoint when the URL is one of its own (else NULL). They stay
+ * valid as long as the registry. *ret is NULL where there is no TLS. */
+int registry_tls_files(Registry *registry, const Endpoint *endpoint, const char *url, const TlsFiles **ret,
+                       Error *error);
 
 /* A URL that the registry named, as a redirect or as its token server, may be asked: it is HTTPS, or the registry
  * itself is not, or its host may be reached without. */

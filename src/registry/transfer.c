@@ -220,6 +220,7 @@ static const struct {
         { CURLE_PEER_FAILED_VERIFICATION, TRANSFER_UNTRUSTED, NULL },
         { CURLE_SSL_ISSUER_ERROR, TRANSFER_UNTRUSTED, NULL },
         { CURLE_SSL_CACERT_BADFILE, TRANSFER_UNTRUSTED, NULL },
+        { CURLE_SSL_CERTPROBLEM, TRANSFER_UNTRUSTED, "the client certificate in certs.d is of no use" },
         { CURLE_UNSUPPORTED_PROTOCOL, TRANSFER_SENSELESS, "it does not speak HTTP" },
         { CURLE_WEIRD_SERVER_REPLY, TRANSFER_SENSELESS, "it does not speak HTTP" },
         { CURLE_URL_MALFORMAT, TRANSFER_SENSELESS, "the address is malformed" },
@@ -429,6 +430,26 @@ static CURLcode set_method(Transfer *transfer, const HttpRequest *request) {
         return c;
 }
 
+static CURLcode set_tls(Transfer *transfer, const HttpRequest *request) {
+        const TlsFiles *tls = request->tls;
+        CURL *easy = transfer->easy;
+        CURLcode c = CURLE_OK;
+
+        if (request->insecure) {
+                SET(SSL_VERIFYPEER, 0L);
+                SET(SSL_VERIFYHOST, 0L);
+        }
+        if (tls && tls->authorities) {
+                struct curl_blob blob = { tls->authorities, tls->authorities_size, CURL_BLOB_NOCOPY };
+                SET(CAINFO_BLOB, &blob);
+        }
+        if (tls && tls->certificate) {
+                SET(SSLCERT, tls->certificate);
+                SET(SSLKEY, tls->key);
+        }
+        return c;
+}
+
 /* Blobs and manifests are hashed as they are, so no content coding is asked for. */
 static int set_options(Transfer *transfer, const HttpRequest *request) {
         CURL *easy = transfer->easy;
@@ -456,10 +477,8 @@ static int set_options(Transfer *transfer, const HttpRequest *request) {
                 SET(USERNAME, request->username);
                 SET(PASSWORD, strempty(request->password));
         }
-        if (request->insecure) {
-                SET(SSL_VERIFYPEER, 0L);
-                SET(SSL_VERIFYHOST, 0L);
-        }
+        if (c == CURLE_OK)
+                c = set_tls(transfer, request);
         if (c == CURLE_OK)
                 c = set_method(transfer, request);
         return c == CURLE_OK ? 0 : -ENOMEM;

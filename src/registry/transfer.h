@@ -8,6 +8,7 @@
 #include "challenge.h"
 #include "error.h"
 #include "string-util.h"
+#include "tls-files.h"
 
 #define TRANSFER_CONNECT_SECONDS 30
 #define TRANSFER_STALL_SECONDS 60
@@ -84,6 +85,7 @@ typedef struct HttpRequest {
         const char *bearer;              /* token, or NULL */
         const char *username, *password; /* Basic, unless NULL */
         bool insecure;                   /* any certificate will do */
+        const TlsFiles *tls;             /* NULL: what the system trusts, and no client certificate */
         uint64_t range_start;            /* 0: the whole */
         HttpSink sink;                   /* NULL: an answer's body is of no interest */
         void *userdata;
