@@ -120,6 +120,8 @@ int method_verify(Call *call, Error *error);
 
 int method_push_image(Call *call, Error *error);
 
+/* ---- bus-login.c ---- */
+int method_login_registry(Call *call, Error *error);
 /* What the options of every method that makes a job may hold; the first member of each options struct. */
 typedef struct JobOptions {
         bool cancel_on_disconnect;
