@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "bus.h"
 #include "daemon.h"
+#include "image-mount.h"
 #include "object-bus.h"
 #include "string-util.h"
 #include "strv.h"
@@ -18,6 +19,12 @@ static int append_names(const Image *image, sd_bus_message *m, Daemon *daemon) {
         return sd_bus_message_append_strv(m, image->names);
 }
 
+static int append_mount_point(const Image *image, sd_bus_message *m, Daemon *daemon) {
+        _cleanup_free_ char *path = image_is_mounted(image) ? image_mount_path(image) : NULL;
+
+        return sd_bus_message_append_basic(m, 's', strempty(path));
+}
+
 static const struct {
         const char *name, *signature;
         const ObjectType *source; /* of the record, or of its config; or: */
@@ -27,7 +34,9 @@ static const struct {
         { "Names", "as", NULL, append_names },       { "Created", "t", &image_record_type },
         { "Size", "t", &image_record_type },         { "DownloadSize", "t", &image_record_type },
         { "Architecture", "s", &image_record_type }, { "OS", "s", &image_record_type },
+        { "Kind", "s", &image_record_type },         { "ArtifactType", "s", &image_record_type },
         { "Labels", "a{ss}", &image_config_type },   { "Containers", "u", NULL, append_number_of_users },
+        { "MountPoint", "s", NULL, append_mount_point },
 };
 
 static int append_property(sd_bus_message *m, size_t i, const Image *image, Daemon *daemon) {
@@ -121,8 +130,11 @@ static const sd_bus_vtable vtable[] = {
         CONSTANT("DownloadSize", "t"),
         CONSTANT("Architecture", "s"),
         CONSTANT("OS", "s"),
+        CONSTANT("Kind", "s"),
+        CONSTANT("ArtifactType", "s"),
         CONSTANT("Labels", "a{ss}"),
         SD_BUS_PROPERTY("Containers", "u", get_property, 0, 0),
+        SD_BUS_PROPERTY("MountPoint", "s", get_property, 0, 0),
         SD_BUS_VTABLE_END,
 };
 

@@ -122,6 +122,12 @@ int method_push_image(Call *call, Error *error);
 
 /* ---- bus-login.c ---- */
 int method_login_registry(Call *call, Error *error);
+/* ---- bus-image-tools.c: looking inside images ---- */
+
+int method_mount_image(Call *call, Error *error);
+int method_unmount_image(Call *call, Error *error);
+int method_compare_images(Call *call, Error *error);
+
 /* What the options of every method that makes a job may hold; the first member of each options struct. */
 typedef struct JobOptions {
         bool cancel_on_disconnect;

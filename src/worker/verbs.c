@@ -13,6 +13,7 @@ const WorkerVerb worker_verbs[] = {
         { "commit", verb_commit, 0, STORE },
         { "export", verb_export, 1, LOOK },
         { "changes", verb_changes, 1, LOOK },
+        { "image-diff", verb_image_diff, 1, LOOK },
         { "get", verb_get, 1, LOOK },
         { "put", verb_put, 1, LOOK | WORKER_NEEDS_STORE },
         { "stat", verb_stat, 0, LOOK },
