@@ -153,6 +153,12 @@ static const Verb verbs[] = {
           "Interrupted, it keeps what was fetched for the next time.", 1, VERB_ANY, .first = WORD_IMAGE,
           .more = WORD_IMAGE, .options = OPTIONS(pull_options), .options_size = sizeof(TransferOptions),
           .run = verb_pull },
+        { "push", NULL, IMAGES, "image", "IMAGE [NAME[:TAG]]", "Put an image into a registry",
+          "Without a second name, it goes where its own says. What came from a registry goes byte by byte as it "
+          "came, so its digest stays the same. Layers that lie here uncompressed are compressed once, and kept "
+          "for the next time; zstd turns a manifest of Docker's kind into an OCI manifest.",
+          1, 2, .first = WORD_IMAGE, .more = WORD_IMAGE, .options = OPTIONS(push_options),
+          .options_size = sizeof(PushOptions), .run = verb_push },
         { "load", NULL, IMAGES, "image", "[FILE]",
           "Load images from an archive (docker-archive or oci-archive)", NULL, 0, 1, .first = WORD_FILE,
           .options = OPTIONS(load_options), .options_size = sizeof(TransferOptions), .run = verb_load },
