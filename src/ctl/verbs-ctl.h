@@ -132,6 +132,15 @@ void transfer_options_done(void *options);
 int transfer_pull(Ctl *ctl, const char *reference, const char *platform, const char *policy, bool quiet,
                   FILE *out, Error *error);
 
+/* push.c */
+DECLARE_VERB(push);
+typedef struct PushOptions {
+        const char *compression, *digestfile;
+        uint32_t compression_level;
+        bool all_tags, insecure;
+} PushOptions;
+extern const Option push_options[];
+
 /* system.c */
 DECLARE_VERB(version);
 DECLARE_VERB(info);
