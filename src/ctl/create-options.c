@@ -102,8 +102,10 @@ const Option create_options[] = {
           O(spec.privileged) },
         { 0, "property", "NAME=VALUE", "A resource property of its scope, see systemd.resource-control(5)",
           option_strings, O(properties) },
-        { 0, "pull", "WHEN", "Pull the image: missing (the default), always or never", option_choice,
-          O(pull), WORD_CHOICE, "missing|always|never" },
+        { 0, "pull", "WHEN",
+          "Pull the image when it is missing (the default), always, never, or newer: always, but what is here "
+          "will do when the registry can't be reached",
+          option_choice, O(pull), WORD_CHOICE, "missing|always|never|newer" },
         { 'q', "quiet", NULL, "Do not show the progress of a pull", option_flag, O(quiet) },
         { 0, "read-only", NULL, "Its root file system can't be written to", option_flag, O(spec.read_only) },
         { 0, "restart", "POLICY", "no, always, unless-stopped or on-failure[:COUNT]", option_string,

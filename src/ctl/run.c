@@ -41,23 +41,32 @@ static int call_create(Ctl *ctl, const CreateOptions *o, Created *ret, Error *er
         return 0;
 }
 
-/* Creates it; an image that is not here is pulled, unless that was ruled out. */
+static int pull_image(Ctl *ctl, const CreateOptions *o, const char *policy, Error *error) {
+        return transfer_pull(ctl, o->spec.image, o->platform, policy, o->quiet, stderr, error);
+}
+
+/* Creates it; an image that is not here, or not for the platform, is pulled, unless that was ruled out. */
 static int create(Ctl *ctl, const CreateOptions *o, Created *ret, Error *error) {
         const char *pull = o->pull ?: "missing";
+        bool missing = streq(pull, "missing"), never = streq(pull, "never");
         int r;
 
-        if (streq(pull, "always") &&
-            (r = transfer_pull(ctl, o->spec.image, o->platform, "always", o->quiet, stderr, error)) < 0)
+        if (((!missing && !never) || (missing && o->platform)) && (r = pull_image(ctl, o, pull, error)) < 0)
                 return r;
         _cleanup_error_ Error first = {};
         r = call_create(ctl, o, ret, &first);
         if (r >= 0)
                 return r;
-        if (first.kind != ERROR_NO_SUCH_IMAGE || !streq(pull, "missing")) {
+        if (first.kind == ERROR_NO_SUCH_IMAGE && never)
+                return error_set(error, first.kind,
+                                 "the image %s is not here, and --pull=never forbids asking its registry "
+                                 "(berthctl pull %s gets it)",
+                                 o->spec.image, o->spec.image);
+        if (first.kind != ERROR_NO_SUCH_IMAGE || !missing) {
                 error_move(error, &first);
                 return o->name ? ctl_cannot(error, r, "create", o->name) : r;
         }
-        if ((r = transfer_pull(ctl, o->spec.image, o->platform, "missing", o->quiet, stderr, error)) < 0)
+        if ((r = pull_image(ctl, o, "missing", error)) < 0)
                 return r;
         return call_create(ctl, o, ret, error);
 }

@@ -9,6 +9,7 @@
 #include "human.h"
 #include "image-view.h"
 #include "job-watch.h"
+#include "log.h"
 #include "reference.h"
 #include "string-util.h"
 #include "strv.h"
@@ -19,10 +20,15 @@
 #define O(member) offsetof(TransferOptions, member)
 
 const Option pull_options[] = {
+        { 'a', "all-tags", NULL, "Get every tag of the repository", option_flag, O(all_tags) },
         { 0, "insecure", NULL, "Talk to a registry without TLS, or with a certificate that is not trusted",
           option_flag, O(insecure) },
         { 0, "platform", "OS/ARCH", "The platform to pull, instead of this machine's", option_string,
           O(platform) },
+        { 0, "policy", "WHEN",
+          "Ask the registry always (the default), when the image is missing, never, or newer: always, but "
+          "what is here will do when the registry can't be reached",
+          option_choice, O(policy), WORD_CHOICE, "always|missing|never|newer" },
         {},
 };
 
@@ -152,29 +158,57 @@ static char *platform_name(const char *platform) {
         return string_join("linux/", name.machine);
 }
 
-static int print_title(const char *reference, const char *platform, FILE *out, Error *error) {
-        _cleanup_free_ char *canonical = NULL, *name = platform_name(platform);
+typedef struct PullOptions {
+        const char *platform, *policy;
+        bool insecure, quiet, digest_only, all_tags;
+        FILE *out;
+} PullOptions;
+
+static int print_title(const char *reference, const PullOptions *o, Error *error) {
+        _cleanup_free_ char *canonical = NULL, *platform = platform_name(o->platform);
 
         int r = reference_canonicalize(reference, &canonical, error);
         if (r < 0)
                 return r;
-        fprintf(out, "%s (%s)\n", canonical, strempty(name));
+        /* Of all tags the one that goes without saying is not meant. */
+        const char *tag = o->all_tags ? endswith(canonical, ":latest") : NULL;
+        int n = tag ? (int) (tag - canonical) : (int) strlen(canonical);
+        fprintf(o->out, "%.*s (%s)%s\n", n, canonical, strempty(platform), o->all_tags ? ", all tags" : "");
         return 0;
 }
 
 static void print_pulled(const char *reference, const json_t *result, const Progress *progress,
-                         uint64_t usec, FILE *out) {
-        _cleanup_free_ char *name = image_familiar_name(reference);
-        char size[HUMAN_MAX];
-        size_t n = progress_items(progress);
+                         uint64_t usec, const PullOptions *o) {
+        _cleanup_free_ char *name = o->all_tags ? strdup(reference) : image_familiar_name(reference);
+        size_t n_images = json_array_size(json_object_get(result, "Images")), n = progress_items(progress);
+        char which[64] = "", size[HUMAN_MAX];
 
-        if (json_flag(result, "Existed"))
-                fprintf(out, "%s is up to date (%.19s%s)\n", strempty(name), json_text(result, "Digest"),
-                        glyph(GLYPH_ELLIPSIS));
+        if (o->all_tags)
+                snprintf(which, sizeof(which), "%zu tag%s of ", n_images, n_images == 1 ? "" : "s");
         else
-                fprintf(out, "Pulled %s, %zu layer%s, %s in %.1f s (%.19s%s)\n", strempty(name), n,
+                snprintf(which, sizeof(which), " (%.19s%s)", json_text(result, "Digest"),
+                         glyph(GLYPH_ELLIPSIS));
+        const char *before = o->all_tags ? which : "", *behind = o->all_tags ? "" : which;
+        if (json_flag(result, "Existed"))
+                fprintf(o->out, "%s%s %s up to date%s\n", before, strempty(name),
+                        o->all_tags && n_images != 1 ? "are" : "is", behind);
+        else
+                fprintf(o->out, "Pulled %s%s, %zu layer%s, %s in %.1f s%s\n", before, strempty(name), n,
                         n == 1 ? "" : "s", format_size(progress_bytes(progress), size),
-                        (double) usec / USEC_PER_SEC, json_text(result, "Digest"), glyph(GLYPH_ELLIPSIS));
+                        (double) usec / USEC_PER_SEC, behind);
+}
+
+/* Each image's object is named by its digest. */
+static void print_digests(const json_t *result) {
+        json_t *path;
+        size_t i;
+
+        json_array_foreach(json_object_get(result, "Images"), i, path) {
+                const char *slash = strrchr(strempty(json_string_value(path)), '/');
+                _cleanup_free_ char *hex = NULL;
+                if (slash && sd_bus_path_decode(json_string_value(path), BERTH_PATH "/image", &hex) > 0)
+                        printf("sha256:%s\n", hex);
+        }
 }
 
 static int pull_failed(const char *reference, bool cancelled, int r, Error *error) {
@@ -193,15 +227,10 @@ static int pull_failed(const char *reference, bool cancelled, int r, Error *erro
         return error_prefix(error, r, "cannot pull %s", name ?: reference);
 }
 
-typedef struct PullOptions {
-        const char *platform, *policy;
-        bool insecure, quiet, digest_only;
-        FILE *out;
-} PullOptions;
-
 static int pull(Ctl *ctl, const char *reference, const PullOptions *o, Error *error) {
         const Entry entries[] = { { "Platform", o->platform },
                                   { "Policy", o->policy },
+                                  { "AllTags", .is_flag = true, .flag = o->all_tags },
                                   { "Insecure", .is_flag = true, .flag = o->insecure } };
         _cleanup_(progress_freep) Progress *progress = NULL;
         _cleanup_message_ sd_bus_message *m = NULL;
@@ -215,7 +244,7 @@ static int pull(Ctl *ctl, const char *reference, const PullOptions *o, Error *er
             (r = append_remote_options(ctl, m, reference, entries, ELEMENTSOF(entries), error)) < 0 ||
             (r = progress_new(o->out, o->quiet ? PROGRESS_QUIET : PROGRESS_AUTO, &progress)) < 0)
                 return error_set_errno(error, r, "cannot pull %s", reference);
-        if (!o->quiet && (r = print_title(reference, o->platform, o->out, error)) < 0)
+        if (!o->quiet && (r = print_title(reference, o, error)) < 0)
                 return r;
         r = job_start(ctl, m, progress, &job, NULL, error);
         if (r >= 0)
@@ -223,9 +252,12 @@ static int pull(Ctl *ctl, const char *reference, const PullOptions *o, Error *er
         if (r < 0)
                 return pull_failed(reference, job.cancelling, r, error);
         if (o->digest_only)
-                puts(json_text(job.result, "Digest"));
+                print_digests(job.result);
         else if (!o->quiet)
-                print_pulled(reference, job.result, progress, now_usec(CLOCK_MONOTONIC) - begin, o->out);
+                print_pulled(reference, job.result, progress, now_usec(CLOCK_MONOTONIC) - begin, o);
+        const char *warning = json_text(job.result, "Warning");
+        if (!isempty(warning))
+                log_warning("%s: %s", reference, warning);
         return 0;
 }
 
@@ -240,8 +272,9 @@ int verb_pull(void *context, char **arguments, void *options, Error *error) {
         const TransferOptions *o = options;
         Ctl *ctl = context;
         PullOptions pull_options_ = { .platform = o->platform,
-                                      .policy = "newer",
+                                      .policy = o->policy ?: "always",
                                       .insecure = o->insecure,
+                                      .all_tags = o->all_tags,
                                       .quiet = ctl->quiet,
                                       .digest_only = ctl->quiet,
                                       .out = stdout };

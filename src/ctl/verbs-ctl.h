@@ -120,15 +120,15 @@ DECLARE_VERB(save);
 DECLARE_VERB(export);
 DECLARE_VERB(commit);
 typedef struct TransferOptions {
-        const char *platform, *input, *output, *message, *author;
+        const char *platform, *policy, *input, *output, *message, *author;
         char **changes;
-        bool insecure, no_pause;
+        bool insecure, all_tags, no_pause;
         bool pause_seen;
 } TransferOptions;
 extern const Option pull_options[], load_options[], import_options[], save_options[], export_options[],
         commit_options[];
 void transfer_options_done(void *options);
-/* Pulls for create and run; progress on standard error. policy: "missing", "always". */
+/* Pulls for create and run; progress on standard error. policy: "missing", "always", "newer". */
 int transfer_pull(Ctl *ctl, const char *reference, const char *platform, const char *policy, bool quiet,
                   FILE *out, Error *error);
 

@@ -21,41 +21,110 @@ static int add_name(char ***names, const char *reference, Error *error) {
 
 /* ---- pull ---- */
 
-typedef enum PullPolicy { PULL_ALWAYS, PULL_MISSING, PULL_NEWER } PullPolicy;
-static const char *const pull_policy_words[] = { "always", "missing", "newer", NULL };
+typedef enum PullPolicy {
+        PULL_ALWAYS,  /* asks the registry, and fetches what has changed */
+        PULL_MISSING, /* asks only for what is not here */
+        PULL_NEVER,   /* does not ask at all */
+        PULL_NEWER,   /* like always, but contents itself with what is here when the registry can't be asked */
+} PullPolicy;
+static const char *const pull_policy_words[] = { "always", "missing", "never", "newer", NULL };
 
 typedef struct PullOptions {
         RemoteOptions remote;
         char *platform;
         int policy;
+        bool all_tags;
 } PullOptions;
 
 static const Field pull_options_fields[] = {
         REMOTE_OPTION_FIELDS,
         { "Platform", FIELD_STRING, offsetof(PullOptions, platform), .max = 256 },
         { "Policy", FIELD_ENUM, offsetof(PullOptions, policy), .words = pull_policy_words },
+        { "AllTags", FIELD_BOOL, offsetof(PullOptions, all_tags) },
         {},
 };
 static const ObjectType pull_options_type = { "options", sizeof(PullOptions), pull_options_fields };
 
+/* "linux/arm64" fits any variant of it. */
+static bool suits_platform(const ImageRecord *record, const char *platform) {
+        _cleanup_free_ char *own = string_join(strempty(record->os), "/", strempty(record->architecture));
+        const char *rest = isempty(platform) ? "" : own ? startswith(platform, own) : NULL;
+
+        return rest && (*rest == 0 || (*rest == '/' && streq_ptr(rest + 1, record->variant)));
+}
+
+/* The image that a pull would bring, as far as it is here. With a digest, the tag beside it says nothing. */
+static int find_pulled(Call *call, const char *text, const char *platform, Image **ret, Error *error) {
+        ImageStore *store = call->daemon->manager->images;
+        _cleanup_(reference_done) Reference reference = {};
+
+        int r = reference_parse(text, &reference, error);
+        if (r < 0)
+                return r;
+        if (reference.digest)
+                reference.tag = (free(reference.tag), NULL);
+        _cleanup_free_ char *name = reference_to_string(&reference);
+        if (!name)
+                return error_set_errno(error, -ENOMEM, "cannot pull");
+        Image *image = image_store_by_name(store, name);
+        if (!image && reference.digest)
+                image = image_store_by_digest(store, reference.digest);
+        *ret = image && suits_platform(&image->record, platform) ? image : NULL;
+        return 0;
+}
+
+static int check_all_tags(const char *reference, const PullOptions *options, Error *error) {
+        const char *slash = strrchr(reference, '/');
+
+        if (strpbrk(slash ? slash : reference, ":@"))
+                return error_set(error, ERROR_INVALID,
+                                 "\"%s\" names a tag or a digest, and all tags are asked for", reference);
+        if (options->policy == PULL_MISSING || options->policy == PULL_NEVER)
+                return error_set(error, ERROR_INVALID,
+                                 "which tags there are only the registry knows; the policy can't be \"%s\"",
+                                 pull_policy_words[options->policy]);
+        return 0;
+}
+
+/* What the policy makes of what is here. */
+static int apply_policy(Call *call, PullOptions *options, WorkerRequest *request, JobParameters *parameters,
+                        Error *error) {
+        Image *image = NULL;
+
+        if (request->all_tags)
+                return check_all_tags(parameters->subject, options, error);
+        int r = find_pulled(call, request->reference, options->platform, &image, error);
+        if (r < 0)
+                return r;
+        if (!image && options->policy == PULL_NEVER)
+                return error_set(error, ERROR_NO_SUCH_IMAGE,
+                                 "the image %s is not here, and the policy \"never\" forbids asking its "
+                                 "registry (berthctl pull gets it)",
+                                 parameters->subject);
+        if (image && (options->policy == PULL_MISSING || options->policy == PULL_NEVER))
+                parameters->image = image->record.digest;
+        request->ask_first = options->policy == PULL_NEWER;
+        if (image && request->ask_first &&
+            free_and_strdup(&request->base_digest, image->record.digest) < 0)
+                return error_set_errno(error, -ENOMEM, "cannot pull");
+        return 0;
+}
+
 static int pull(Call *call, const char *reference, PullOptions *options, Error *error) {
         JobParameters parameters = { .subject = reference, .flags = JOB_ADDS_IMAGES };
         WorkerRequest request;
-        Image *image = NULL;
         Job *job;
         int r;
 
-        if ((r = call_make_request("pull", &request, error)) < 0 ||
-            (r = reference_canonicalize(reference, &request.reference, error)) < 0) {
+        if ((r = call_make_request("pull", &request, error)) < 0)
+                return r;
+        request.all_tags = options->all_tags;
+        if ((r = reference_canonicalize(reference, &request.reference, error)) < 0 ||
+            (r = apply_policy(call, options, &request, &parameters, error)) < 0) {
                 object_done(&worker_request_type, &request);
                 return r;
         }
         request.platform = TAKE_PTR(options->platform);
-        /* always and newer are the same: what has not changed is not fetched. */
-        if (options->policy == PULL_MISSING)
-                image = image_store_by_name(call->daemon->manager->images, request.reference);
-        if (image)
-                parameters.image = image->record.digest;
         r = call_make_remote_job(call, &request, NULL, 0, &options->remote, &parameters, &job, error);
         return r < 0 ? r : call_reply_job(call, job);
 }
