@@ -103,31 +103,61 @@ static int make_lines(const json_t *list, ImageLines *l) {
         return r;
 }
 
-static int add_row(Table *table, const ImagesOptions *o, const ImageLine *line, uint64_t now) {
+/* Artifacts may all have the same empty config, so it is the manifest that tells them apart. */
+static const char *image_id(const json_t *image) {
+        return json_text(image, streq(json_text(image, "Kind"), "artifact") ? "Digest" : "Id");
+}
+
+/* What it is, if it is no image that runs. */
+static const char *image_type(const json_t *image) {
+        const char *kind = json_text(image, "Kind"), *type = json_text(image, "ArtifactType");
+
+        if (isempty(kind) || streq(kind, "image"))
+                return glyph(GLYPH_DASH);
+        return isempty(type) ? kind : type;
+}
+
+static bool has_others(const ImageLines *l) {
+        for (size_t i = 0; i < l->n; i++) {
+                const char *kind = json_text(l->lines[i].image, "Kind");
+                if (!isempty(kind) && !streq(kind, "image"))
+                        return true;
+        }
+        return false;
+}
+
+static int add_row(Table *table, const ImagesOptions *o, const ImageLine *line, bool typed, uint64_t now) {
         char created[HUMAN_MAX], size[HUMAN_MAX], count[16];
-        const char *id = json_text(line->image, "Id"), *digest = json_text(line->image, "Digest");
+        const char *id = image_id(line->image), *digest = json_text(line->image, "Digest");
+        const char *type = image_type(line->image);
         _cleanup_free_ char *short_id = strndup(image_short_id(id), IMAGE_ID_SHORT);
-        uint64_t containers = json_number(line->image, "Containers");
+        uint64_t containers = json_number(line->image, "Containers"),
+                 when = json_number(line->image, "Created");
 
         if (!short_id)
                 return -ENOMEM;
         snprintf(count, sizeof(count), "%llu", (unsigned long long) containers);
         const char *cells[] = { line->familiar,
                                 o->no_trunc ? id : short_id,
-                                format_ago(json_number(line->image, "Created"), now, created),
+                                when > 0 ? format_ago(when, now, created) : glyph(GLYPH_DASH),
                                 format_size_short(json_number(line->image, "Size"), size),
                                 containers > 0 ? count : glyph(GLYPH_DASH),
+                                typed ? type : digest,
                                 digest };
         return table_add(table, cells);
 }
 
 static int print_images(Ctl *ctl, const ImagesOptions *o, const ImageLines *l, size_t n_images) {
-        static const TableColumn columns[] = { { "NAME", 10, 0 },
-                                               { "ID", 6, 2 },
-                                               { "CREATED", 0, 3 },
-                                               { "SIZE", 0, 4, .right = true },
-                                               { "CONTAINERS", 0, 5, .right = true },
-                                               { "DIGEST", 19, 1 } };
+        static const TableColumn digest_column = { "DIGEST", 19, 1 }, type_column = { "TYPE", 12, 6 };
+        TableColumn columns[] = { { "NAME", 10, 0 },
+                                  { "ID", 6, 2 },
+                                  { "CREATED", 0, 3 },
+                                  { "SIZE", 0, 4, .right = true },
+                                  { "CONTAINERS", 0, 5, .right = true },
+                                  digest_column,
+                                  digest_column };
+        bool typed = has_others(l);
+        size_t n_columns = ELEMENTSOF(columns) - 2 + typed + o->digests;
         _cleanup_(table_freep) Table *table = NULL;
 
         if (l->n == 0) {
@@ -136,9 +166,11 @@ static int print_images(Ctl *ctl, const ImagesOptions *o, const ImageLines *l, s
                                         : "No images yet: berthctl pull IMAGE gets one.");
                 return 0;
         }
-        int r = table_new(columns, ELEMENTSOF(columns) - !o->digests, &table);
+        if (typed)
+                columns[5] = type_column;
+        int r = table_new(columns, n_columns, &table);
         for (size_t i = 0; i < l->n && r >= 0; i++)
-                r = add_row(table, o, &l->lines[i], realtime_usec());
+                r = add_row(table, o, &l->lines[i], typed, realtime_usec());
         if (r < 0)
                 return r;
         ctl_page(ctl);
@@ -153,7 +185,7 @@ static int print_ids(const json_t *list, bool no_trunc) {
         size_t i;
 
         json_array_foreach(list, i, image) {
-                const char *id = json_text(image, "Id");
+                const char *id = image_id(image);
                 if (no_trunc)
                         puts(id);
                 else
@@ -175,7 +207,7 @@ static int make_template_item(const ImageLine *line, json_t **ret) {
         bool named = line->name && reference_parse(line->name, &reference, &ignored) >= 0;
         _cleanup_free_ char *repository =
                 named ? strndup(line->familiar, strcspn(line->familiar, "@")) : strdup("<none>");
-        _cleanup_free_ char *id = strndup(image_short_id(json_text(item, "Id")), IMAGE_ID_SHORT);
+        _cleanup_free_ char *id = strndup(image_short_id(image_id(item)), IMAGE_ID_SHORT);
         char *colon = repository ? strrchr(repository, ':') : NULL;
         if (named && colon && !strchr(colon, '/'))
                 *colon = 0;
