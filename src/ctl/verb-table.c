@@ -110,6 +110,10 @@ static const Verb verbs[] = {
           1, VERB_ANY, .first = WORD_CONTAINER_STOPPED, .more = WORD_CONTAINER_STOPPED,
           .options = OPTIONS(rm_options), .options_size = sizeof(LifecycleOptions), .run = verb_rm },
 
+        { "container-prune", "container prune", CONTAINERS, NULL, "", "Remove all stopped containers",
+          "It says which and how much, and asks first.", 0, 0, .options = OPTIONS(prune_container_options),
+          .options_size = sizeof(PruneOptions), .done = prune_options_done, .run = verb_prune_containers },
+
         /* ---- inside ---- */
         { "attach", NULL, INSIDE, "container", "CONTAINER", "Attach this terminal to a running container",
           "The keys ctrl-p ctrl-q leave it again.", 1, 1, VERB_CONTAINER_STATUS, WORD_CONTAINER_RUNNING,
@@ -178,6 +182,11 @@ static const Verb verbs[] = {
         { "history", NULL, IMAGES, "image", "IMAGE", "Show the steps that made an image", NULL, 1, 1,
           .first = WORD_IMAGE, .options = OPTIONS(history_options), .options_size = sizeof(ImagesOptions),
           .run = verb_history },
+        { "image-prune", "image prune", IMAGES, NULL, "", "Remove images that nobody needs",
+          "Those without a name; with --all also those that no container has, running or not. It says which and "
+          "how much, and asks first. An image is used last when it is pulled, or a container made of it.",
+          0, 0, .options = OPTIONS(prune_image_options), .options_size = sizeof(PruneOptions),
+          .done = prune_options_done, .run = verb_prune_images },
         { "image-show", "image inspect|image show", IMAGES, NULL, "IMAGE…",
           "Show all that is known of images, as JSON", NULL, 1, VERB_ANY, VERB_HIDDEN, WORD_IMAGE,
           WORD_IMAGE, OPTIONS(show_options), sizeof(ShowOptions), .run = verb_show_image },
@@ -186,6 +195,13 @@ static const Verb verbs[] = {
         { "events", "system events", SYSTEM, NULL, "", "Show what happens, as it happens", NULL, 0, 0,
           .options = OPTIONS(events_options), .options_size = sizeof(EventsOptions),
           .done = events_options_done, .run = verb_events },
+        { "df", "system df", SYSTEM, NULL, "", "Show what images and containers take on the disk",
+          "An image takes its layers as they came and as they are unpacked; what several images share counts "
+          "once.",
+          0, 0, .options = OPTIONS(df_options), .options_size = sizeof(DiskOptions), .run = verb_df },
+        { "prune", "system prune", SYSTEM, NULL, "", "Remove stopped containers, and images that nobody needs",
+          "It says what and how much, and asks first.", 0, 0, .options = OPTIONS(prune_system_options),
+          .options_size = sizeof(PruneOptions), .done = prune_options_done, .run = verb_prune },
         { "info", "system info", SYSTEM, NULL, "", "Show the state of berthd in short", NULL, 0, 0,
           .options = OPTIONS(system_options), .options_size = sizeof(SystemOptions), .run = verb_info },
         { "version", NULL, SYSTEM, NULL, "", "Show the versions of berthctl, berthd and what they run on",

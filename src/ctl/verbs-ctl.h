@@ -141,6 +141,25 @@ typedef struct PushOptions {
 } PushOptions;
 extern const Option push_options[];
 
+/* prune.c */
+DECLARE_VERB(prune);
+DECLARE_VERB(prune_containers);
+DECLARE_VERB(prune_images);
+typedef struct PruneOptions {
+        bool all, dry_run, force, policy;
+        char **filters;
+} PruneOptions;
+extern const Option prune_container_options[], prune_image_options[], prune_system_options[];
+void prune_options_done(void *options);
+
+/* df.c */
+DECLARE_VERB(df);
+typedef struct DiskOptions {
+        const char *format;
+        bool verbose;
+} DiskOptions;
+extern const Option df_options[];
+
 /* system.c */
 DECLARE_VERB(version);
 DECLARE_VERB(info);

@@ -5,6 +5,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "byte-stream.h"
 #include "report.h"
 #include "string-util.h"
 #include "strv.h"
@@ -111,6 +112,20 @@ int worker_send_image(Worker *worker, const ImageRecord *record, char *const *na
                 r = report_result(worker, &result, error);
         }
         return r;
+}
+
+int report_document(Worker *worker, int fd, const json_t *document, Error *error) {
+        _cleanup_free_ char *text = json_dumps(document, JSON_COMPACT);
+        _cleanup_(fd_sink_done) FdSink output = {};
+        const WorkerResult result = {};
+
+        if (!text || fd_sink_init(&output, fd, worker_cancel_fd(), "the report") < 0)
+                return error_set(error, ERROR_OUT_OF_MEMORY, "out of memory");
+        Sink sink = fd_sink(&output);
+        int r = sink_write(&sink, text, strlen(text), error);
+        if (r >= 0)
+                r = fd_sink_flush(&output, error);
+        return r < 0 ? r : report_result(worker, &result, error);
 }
 
 /* ---- the store's hooks ---- */

@@ -34,7 +34,9 @@
  * stat      the container's files, path                            -                  Name, Size, Mode, Modified, LinkTarget
  * remove    paths (absolute, below state_directory)                -                  Size
  * prune     blobs, layers, records (hex)                           -                  Size
- * sweep     -                                                      -                  Size
+ *           or everything: all that no image needs                 -                  Size
+ * sweep     everything, layers (those in use)                      -                  Size
+ * usage     -                                                      JSON (out)         -
  * logs      see logs.c                                             stream (out)       -
  *
  * (*) leader and leader_start_time of a running container, or lower, upper, work of a stopped one; uid_base and
@@ -89,6 +91,7 @@ int verb_stat(Worker *worker, Error *error);
 int verb_remove(Worker *worker, Error *error);
 int verb_prune(Worker *worker, Error *error);
 int verb_sweep(Worker *worker, Error *error);
+int verb_usage(Worker *worker, Error *error);
 int verb_logs(Worker *worker, Error *error);
 
 /* SIGTERM has come. Safe from any thread. worker_cancel_fd() becomes readable then and stays so: for poll() and for
