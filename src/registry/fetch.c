@@ -47,8 +47,8 @@ static int check_manifest_digest(const Registry *registry, const char *reference
         return 0;
 }
 
-int registry_get_manifest(RegistrySession *session, const char *reference, const char *accept, size_t limit,
-                          RegistryDocument *ret, Error *error) {
+static int get_manifest(RegistrySession *session, const char *reference, const char *accept, size_t limit,
+                        RegistryDocument *ret, Error *error) {
         const Registry *registry = session->registry;
         _cleanup_(http_response_done) HttpResponse response = {};
         _cleanup_(registry_document_done) RegistryDocument document = {};
@@ -80,6 +80,19 @@ int registry_get_manifest(RegistrySession *session, const char *reference, const
         *ret = document;
         document = (RegistryDocument){};
         return 0;
+}
+
+int registry_get_manifest(RegistrySession *session, const char *reference, const char *accept, size_t limit,
+                          RegistryDocument *ret, Error *error) {
+        for (;;) {
+                _cleanup_error_ Error failure = {};
+
+                int r = get_manifest(session, reference, accept, limit, ret, &failure);
+                if (failure.kind == ERROR_CORRUPT && registry_distrust(session))
+                        continue;
+                error_move(error, &failure);
+                return r;
+        }
 }
 
 /* ---- blobs ---- */
@@ -165,5 +178,29 @@ int registry_get_blob(RegistrySession *session, const char *digest, uint64_t sta
                                          registry->purpose, digest, (unsigned long long) body.position,
                                          (unsigned long long) size);
         }
+        return 0;
+}
+
+static int buffer_sink(void *userdata, const void *data, size_t size, Error *error) {
+        int r = string_buffer_append(userdata, data, size);
+        return r < 0 ? error_set(error, ERROR_OUT_OF_MEMORY, "out of memory") : 0;
+}
+
+int registry_read_blob(RegistrySession *session, const char *digest, uint64_t size, char **ret, Error *error) {
+        _cleanup_(string_buffer_done) StringBuffer buffer = {};
+        const Sink sink = { buffer_sink, &buffer };
+        char actual[DIGEST_TEXT_SIZE];
+
+        int r = string_buffer_append(&buffer, "", 0);
+        if (r < 0)
+                return error_set(error, ERROR_OUT_OF_MEMORY, "out of memory");
+        r = registry_get_blob(session, digest, 0, size, &sink, error);
+        if (r < 0)
+                return r;
+        digest_of(buffer.data, buffer.size, actual);
+        if (!streq(actual, digest))
+                return error_set(error, ERROR_CORRUPT, "%s: what it sent as %s is damaged: its digest is %s",
+                                 session->registry->purpose, digest, actual);
+        *ret = TAKE_PTR(buffer.data);
         return 0;
 }

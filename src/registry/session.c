@@ -319,11 +319,11 @@ int session_request(RegistrySession *session, const RegistryRequest *request, Ht
         }
 }
 
-bool session_distrust(RegistrySession *session) {
+bool registry_distrust(RegistrySession *session) {
+        const Registry *registry = session->registry;
         Endpoint *endpoint = session->endpoint;
 
-        if (!endpoint || !endpoint->is_mirror ||
-            endpoint == &session->registry->endpoints[session->registry->n_endpoints - 1])
+        if (!endpoint || endpoint == &registry->endpoints[registry->n_endpoints - 1])
                 return false;
         pthread_mutex_lock(&endpoint->lock);
         endpoint->given_up = true;

@@ -84,9 +84,6 @@ typedef struct RegistryRequest {
 int session_request(RegistrySession *session, const RegistryRequest *request, HttpResponse *ret,
                     Error *error);
 
-/* What the endpoint sent last was damaged. Returns whether the request is to be made again, since it then goes to another. */
-bool session_distrust(RegistrySession *session);
-
 /* For requests that are made once: the next attempt may fare better; and the wait before it, which returns 0, or a negative
  * errno when there is none: -EAGAIN, -ETIME (too long to wait), -ECANCELED. failure: what is waited for. */
 bool session_is_temporary(RegistrySession *session, const HttpResponse *response);

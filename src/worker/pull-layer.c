@@ -258,7 +258,7 @@ static int fetch_with_writer(PullLayer *job, bool *ret_committed, Error *error) 
 }
 
 /* One transfer, from what an earlier one has left or from the beginning. *ret_doubtful: what it took up may have been
- * damaged. */
+ * damaged, or a mirror's is. */
 static int fetch_once(PullLayer *job, bool resume, bool *ret_doubtful, Error *error) {
         _cleanup_(blob_writer_freep) BlobWriter *writer = NULL;
         bool committed = false;
@@ -272,24 +272,32 @@ static int fetch_once(PullLayer *job, bool resume, bool *ret_doubtful, Error *er
         job->n_gathered = 0;
         bool resumed = blob_writer_size(writer) > 0;
         r = fetch_with_writer(job, &committed, error);
-        *ret_doubtful = r < 0 && resumed && !committed && error->kind == ERROR_CORRUPT;
+        *ret_doubtful = r < 0 && !committed && error->kind == ERROR_CORRUPT &&
+                        (resumed || registry_distrust(job->session));
         return r;
 }
 
-static int fetch(PullLayer *job, Error *error) {
-        _cleanup_error_ Error first = {};
-        bool doubtful = false;
+/* As long as another try may bring what the last one did not. */
+static int fetch_undamaged(PullLayer *job, Error *error) {
+        for (bool resume = true;; resume = false) {
+                _cleanup_error_ Error failure = {};
+                bool doubtful = false;
 
+                int r = fetch_once(job, resume, &doubtful, &failure);
+                if (doubtful)
+                        continue;
+                error_move(error, &failure);
+                return r;
+        }
+}
+
+static int fetch(PullLayer *job, Error *error) {
         job->gathered = malloc(GATHER_SIZE);
         if (!job->gathered)
                 return error_set(error, ERROR_OUT_OF_MEMORY, "out of memory");
-        int r = take_connection(job, &first);
+        int r = take_connection(job, error);
         if (r >= 0)
-                r = fetch_once(job, true, &doubtful, &first);
-        if (doubtful)
-                r = fetch_once(job, false, &doubtful, error);
-        else
-                error_move(error, &first);
+                r = fetch_undamaged(job, error);
         give_connection_back(job);
         return r;
 }
