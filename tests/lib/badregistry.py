@@ -8,6 +8,9 @@
 
 A rule is a function of the handler, called instead of the proper answer; it answers, or returns PROPER to have it.
 `handler.proper()` is (status, headers, body) of the right answer. Rules that were added later come first.
+
+It takes uploads, too: in one piece, in chunks, resumed, mounted. `handler.body()` is what a request brings;
+`handler.take(n)` reads a part of it only.
 """
 
 import dataclasses
@@ -95,6 +98,29 @@ def bearer(realm, token, scope=None):
     return rule
 
 
+def swallow(after, keep=True):
+    """Takes so many bytes of an upload, then the connection breaks. keep: they count, when the client goes on."""
+    def rule(handler):
+        part, upload = handler.take(after), handler.upload()
+        if keep and upload is not None:
+            upload += part
+        handler.abort()
+    return rule
+
+
+def lose_upload(handler):
+    """The upload is unknown from now on."""
+    handler.server.owner.uploads.pop(handler.path.split("?")[0].split("/")[-1], None)
+    return PROPER
+
+
+def too_large(limit):
+    """As proxies do it that limit what may come at a time."""
+    def rule(handler):
+        return status(413)(handler) if int(handler.headers.get("Content-Length", 0)) > limit else PROPER
+    return rule
+
+
 # --- the server ---------------------------------------------------------------------------------------------
 
 @dataclasses.dataclass
@@ -127,7 +153,24 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header(name, str(value))
         self.end_headers()
 
+    def take(self, size):
+        """Reads so much of the body."""
+        size = min(size, self.left)
+        self.left -= size
+        part = self.rfile.read(size)
+        self.taken += part
+        return part
+
+    def body(self):
+        self.take(self.left)
+        return bytes(self.taken)
+
+    def upload(self):
+        """What has come of the upload that the path names, or None."""
+        return self.server.owner.uploads.get(urllib.parse.urlsplit(self.path).path.split("/")[-1])
+
     def answer(self, code, headers, body):
+        self.body()     # else it would be taken for the next request
         self.head(code, {**headers, "Content-Length": len(body)})
         if self.command != "HEAD":
             self.wfile.write(body)
@@ -141,7 +184,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         """What a good registry answers."""
         owner = self.server.owner
         path = urllib.parse.urlsplit(self.path).path
+        match = re.fullmatch(r"/v2/(.+)/blobs/uploads/([^/]*)", path)
+        if match:
+            return self.proper_upload(*match.groups())
         match = re.fullmatch(r"/v2/(.+)/(manifests|blobs)/([^/]+)", path)
+        if match and self.command == "PUT" and match[2] == "manifests":
+            return self.proper_manifest(match[1], match[3])
         if not match:
             return 404, {}, b""
         repository, kind, reference = match.groups()
@@ -163,14 +211,53 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return 416, {"Content-Range": f"bytes */{len(body)}"}, b""
         return 206, {**headers, "Content-Range": f"bytes {start}-{len(body) - 1}/{len(body)}"}, body[start:]
 
+    def proper_manifest(self, repository, reference):
+        owner, body = self.server.owner, self.body()
+        missing = [item["digest"] for item in [json.loads(body).get("config"), *json.loads(body).get("layers", [])]
+                   if item and item["digest"] not in owner.blobs]
+        if missing:
+            return 400, {}, b'{"errors":[{"code":"MANIFEST_BLOB_UNKNOWN","message":"blob unknown"}]}'
+        for name in {reference, digest(body)}:
+            owner.manifests[repository, name] = (self.headers["Content-Type"], body)
+        return 201, {"Docker-Content-Digest": digest(body), "Location": f"/v2/{repository}/manifests/{digest(body)}"}, b""
+
+    def proper_upload(self, repository, name):
+        owner = self.server.owner
+        query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(self.path).query))
+        if not name:
+            if owner.mounts and query.get("mount") in owner.blobs:
+                return 201, {"Location": f"/v2/{repository}/blobs/{query['mount']}"}, b""
+            name = f"{len(owner.requests)}-{id(self)}"
+            owner.uploads[name] = bytearray()
+            extra = {"OCI-Chunk-Min-Length": owner.chunk_min} if owner.chunk_min else {}
+            return 202, {"Location": f"{owner.upload_host}/v2/{repository}/blobs/uploads/{name}?state=a%3Db", **extra}, b""
+        data = owner.uploads.get(name)
+        if data is None or query.get("state") != "a=b":
+            return 404, {}, b'{"errors":[{"code":"BLOB_UPLOAD_UNKNOWN","message":"blob upload unknown to registry"}]}'
+        headers = {"Location": self.path, "Range": f"0-{max(len(data) - 1, 0)}"}
+        if self.command == "GET":
+            return 204, headers, b""
+        first = self.headers.get("Content-Range", f"{len(data)}-").split("-")[0]
+        if int(first) != len(data):
+            return 416, headers, b""
+        data += self.body()
+        if self.command == "PATCH":
+            return 202, {**headers, "Range": f"0-{max(len(data) - 1, 0)}"}, b""
+        if digest(data) != query.get("digest"):
+            return 400, {}, b'{"errors":[{"code":"DIGEST_INVALID","message":"provided digest did not match uploaded content"}]}'
+        owner.add_blob(bytes(data))
+        del owner.uploads[name]
+        return 201, {"Docker-Content-Digest": digest(data)}, b""
+
     def do_GET(self):
+        self.left, self.taken = int(self.headers.get("Content-Length", 0)), bytearray()
         self.server.owner.note(Request(self.command, self.path, dict(self.headers)))
-        for rule in self.server.owner.rules_for(self.path):
+        for rule in self.server.owner.rules_for(self.command, self.path):
             if rule(self) is not PROPER:
                 return
         self.answer(*self.proper())
 
-    do_HEAD = do_GET
+    do_HEAD = do_POST = do_PUT = do_PATCH = do_GET
 
 
 class Server(http.server.ThreadingHTTPServer):
@@ -187,6 +274,10 @@ class BadRegistry:
     def __init__(self, tls=None, host="127.0.0.1", port=0):
         self.manifests, self.blobs, self.requests, self.rules = {}, {}, [], []
         self.ranges = True      # answers Range requests
+        self.uploads = {}       # name: what has come
+        self.chunk_min = 0      # wants uploads in pieces that are not smaller
+        self.mounts = False     # mounts blobs of other repositories
+        self.upload_host = ""   # where it wants uploads: "http://host:port"
         self.lock = threading.Lock()
         self.server = Server(("127.0.0.1", port), Handler)
         self.server.owner = self
@@ -253,7 +344,7 @@ class BadRegistry:
 
     # what it does
 
-    def spoil(self, pattern, rule, times=None):
+    def spoil(self, pattern, rule, times=None, method=None):
         """Answers requests whose path has PATTERN (a regular expression) by the rule, for the next so many of them."""
         left = [times]
 
@@ -264,15 +355,16 @@ class BadRegistry:
                 if left[0] is not None:
                     left[0] -= 1
             return rule(handler)
-        self.rules.insert(0, (re.compile(pattern), limited))
+        self.rules.insert(0, (re.compile(pattern), method, limited))
 
-    def rules_for(self, path):
-        return [rule for pattern, rule in self.rules if pattern.search(path)]
+    def rules_for(self, method, path):
+        return [rule for pattern, of, rule in self.rules if of in (None, method) and pattern.search(path)]
 
     def note(self, request):
         with self.lock:
             self.requests.append(request)
 
-    def requests_for(self, pattern):
+    def requests_for(self, pattern, method=None):
         with self.lock:
-            return [request for request in self.requests if re.search(pattern, request.path)]
+            return [request for request in self.requests
+                    if re.search(pattern, request.path) and method in (None, request.method)]
