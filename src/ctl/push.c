@@ -114,6 +114,13 @@ static int push(Ctl *ctl, const char *reference, const char *destination, const 
         return o->digestfile ? write_digest(o->digestfile, json_text(job.result, "Digest"), error) : 0;
 }
 
+static void cut_tag(char *name) {
+        char *colon = strrchr(name, ':');
+
+        if (colon && !strchr(colon, '/'))
+                *colon = 0;
+}
+
 int verb_push(void *context, char **arguments, void *options, Error *error) {
         const PushOptions *o = options;
         /* podman's and skopeo's users write where they push to like this. */
@@ -121,6 +128,8 @@ int verb_push(void *context, char **arguments, void *options, Error *error) {
                 arguments[1] ? startswith(arguments[1], "docker://") ?: arguments[1] : NULL;
         _cleanup_free_ char *name = image_familiar_name(destination ?: arguments[0]);
 
+        if (o->all_tags && name)
+                cut_tag(name);
         if (o->all_tags && (destination || o->digestfile))
                 return error_set(error, ERROR_INVALID,
                                  "--all-tags goes with neither a destination nor --digestfile");
