@@ -110,7 +110,8 @@ static int lock_folder(const char *path, Error *error) {
 
         if (!folder)
                 return error_set(error, ERROR_OUT_OF_MEMORY, "out of memory");
-        int r = mkdir_parents_at(AT_FDCWD, folder, 0700);
+        /* What else lies beside the system's is for everybody to read. */
+        int r = mkdir_parents_at(AT_FDCWD, folder, streq(path, AUTH_FILE_SYSTEM) ? 0755 : 0700);
         if (r < 0)
                 return error_set_errno(error, r, "cannot create %s", folder);
         _cleanup_close_ int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -158,8 +158,10 @@ static const Verb verbs[] = {
           .more = WORD_IMAGE, .options = OPTIONS(pull_options), .options_size = sizeof(TransferOptions),
           .run = verb_pull },
         { "push", NULL, IMAGES, "image", "IMAGE [NAME[:TAG]]", "Put an image into a registry",
-          "Without a second name, it goes where its own says. What came from a registry goes byte by byte as it "
-          "came, so its digest stays the same. Layers that lie here uncompressed are compressed once, and kept "
+          "Without a second name, it goes where its own says. What came from a registry goes byte by byte "
+          "as it "
+          "came, so its digest stays the same. Layers that lie here uncompressed are compressed once, and "
+          "kept "
           "for the next time; zstd turns a manifest of Docker's kind into an OCI manifest.",
           1, 2, .first = WORD_IMAGE, .more = WORD_IMAGE, .options = OPTIONS(push_options),
           .options_size = sizeof(PushOptions), .run = verb_push },
@@ -183,10 +185,22 @@ static const Verb verbs[] = {
           .first = WORD_IMAGE, .options = OPTIONS(history_options), .options_size = sizeof(ImagesOptions),
           .run = verb_history },
         { "image-prune", "image prune", IMAGES, NULL, "", "Remove images that nobody needs",
-          "Those without a name; with --all also those that no container has, running or not. It says which and "
+          "Those without a name; with --all also those that no container has, running or not. It says which "
+          "and "
           "how much, and asks first. An image is used last when it is pulled, or a container made of it.",
           0, 0, .options = OPTIONS(prune_image_options), .options_size = sizeof(PruneOptions),
           .done = prune_options_done, .run = verb_prune_images },
+        { "login", NULL, IMAGES, NULL, "[REGISTRY]", "Log in to a registry, for pull, push and the like",
+          "The registry is asked whether it knows you; then it is kept in $REGISTRY_AUTH_FILE, in the file "
+          "that has a "
+          "login there already, or in docker's ~/.docker/config.json, or by the credential helper that such "
+          "a file "
+          "names: see berth-credentials(7). Without a registry it is the one of names without any, "
+          "docker.io.",
+          0, 1, .options = OPTIONS(login_options), .options_size = sizeof(LoginOptions), .run = verb_login },
+        { "logout", NULL, IMAGES, NULL, "[REGISTRY]", "Forget the login for a registry",
+          "In all the files that are read for logins.", 0, 1, .options = OPTIONS(logout_options),
+          .options_size = sizeof(LoginOptions), .run = verb_logout },
         { "image-show", "image inspect|image show", IMAGES, NULL, "IMAGE…",
           "Show all that is known of images, as JSON", NULL, 1, VERB_ANY, VERB_HIDDEN, WORD_IMAGE,
           WORD_IMAGE, OPTIONS(show_options), sizeof(ShowOptions), .run = verb_show_image },
@@ -196,10 +210,12 @@ static const Verb verbs[] = {
           .options = OPTIONS(events_options), .options_size = sizeof(EventsOptions),
           .done = events_options_done, .run = verb_events },
         { "df", "system df", SYSTEM, NULL, "", "Show what images and containers take on the disk",
-          "An image takes its layers as they came and as they are unpacked; what several images share counts "
+          "An image takes its layers as they came and as they are unpacked; what several images share "
+          "counts "
           "once.",
           0, 0, .options = OPTIONS(df_options), .options_size = sizeof(DiskOptions), .run = verb_df },
-        { "prune", "system prune", SYSTEM, NULL, "", "Remove stopped containers, and images that nobody needs",
+        { "prune", "system prune", SYSTEM, NULL, "",
+          "Remove stopped containers, and images that nobody needs",
           "It says what and how much, and asks first.", 0, 0, .options = OPTIONS(prune_system_options),
           .options_size = sizeof(PruneOptions), .done = prune_options_done, .run = verb_prune },
         { "info", "system info", SYSTEM, NULL, "", "Show the state of berthd in short", NULL, 0, 0,

@@ -160,6 +160,15 @@ typedef struct DiskOptions {
 } DiskOptions;
 extern const Option df_options[];
 
+/* login.c */
+DECLARE_VERB(login);
+DECLARE_VERB(logout);
+typedef struct LoginOptions {
+        const char *username, *authfile;
+        bool password_stdin, get_login, insecure, system, all;
+} LoginOptions;
+extern const Option login_options[], logout_options[];
+
 /* system.c */
 DECLARE_VERB(version);
 DECLARE_VERB(info);
