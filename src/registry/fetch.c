@@ -88,7 +88,8 @@ int registry_get_manifest(RegistrySession *session, const char *reference, const
                 _cleanup_error_ Error failure = {};
 
                 int r = get_manifest(session, reference, accept, limit, ret, &failure);
-                if (failure.kind == ERROR_CORRUPT && registry_distrust(session))
+                bool doubtful = failure.kind == ERROR_CORRUPT || failure.kind == ERROR_REGISTRY;
+                if (r < 0 && doubtful && registry_distrust(session))
                         continue;
                 error_move(error, &failure);
                 return r;
@@ -186,7 +187,8 @@ static int buffer_sink(void *userdata, const void *data, size_t size, Error *err
         return r < 0 ? error_set(error, ERROR_OUT_OF_MEMORY, "out of memory") : 0;
 }
 
-int registry_read_blob(RegistrySession *session, const char *digest, uint64_t size, char **ret, Error *error) {
+int registry_read_blob(RegistrySession *session, const char *digest, uint64_t size, const char *what,
+                       char **ret, Error *error) {
         _cleanup_(string_buffer_done) StringBuffer buffer = {};
         const Sink sink = { buffer_sink, &buffer };
         char actual[DIGEST_TEXT_SIZE];
@@ -199,8 +201,9 @@ int registry_read_blob(RegistrySession *session, const char *digest, uint64_t si
                 return r;
         digest_of(buffer.data, buffer.size, actual);
         if (!streq(actual, digest))
-                return error_set(error, ERROR_CORRUPT, "%s: what it sent as %s is damaged: its digest is %s",
-                                 session->registry->purpose, digest, actual);
+                return error_set(error, ERROR_CORRUPT,
+                                 "%s: %s is damaged: its digest is %s, and should be %s",
+                                 session->registry->purpose, what, actual, digest);
         *ret = TAKE_PTR(buffer.data);
         return 0;
 }

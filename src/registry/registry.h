@@ -66,8 +66,9 @@ int registry_get_tags(RegistrySession *session, size_t max, char ***ret, Error *
  * when start is 0. An error of the sink ends it and is the result. */
 int registry_get_blob(RegistrySession *session, const char *digest, uint64_t start, uint64_t size,
                       const Sink *sink, Error *error);
-/* A small one as a whole, verified, NUL-terminated beyond its size. ERROR_CORRUPT. */
-int registry_read_blob(RegistrySession *session, const char *digest, uint64_t size, char **ret, Error *error);
+/* A small one as a whole, verified, NUL-terminated beyond its size. what: for the error, "its config". ERROR_CORRUPT. */
+int registry_read_blob(RegistrySession *session, const char *digest, uint64_t size, const char *what,
+                       char **ret, Error *error);
 
 /* What the session's last request brought was damaged. Returns whether it is worth making again: it came from a mirror,
  * which is then asked no more. */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "digest.h"
 #include "log.h"
 #include "manifest.h"
 #include "pull.h"
 #include "report.h"
 #include "string-util.h"
 #include "strv.h"
+#include "trust.h"
 
 /* What the registry said of the image. */
 typedef struct PullImage {
@@ -67,27 +67,13 @@ static int get_documents(Pull *pull, const Reference *reference, PullImage *imag
         return r;
 }
 
-static int string_sink(void *userdata, const void *data, size_t size, Error *error) {
-        int r = string_buffer_append(userdata, data, size);
-        return r < 0 ? error_set(error, ERROR_OUT_OF_MEMORY, "out of memory") : 0;
-}
-
 static int fetch_config(Pull *pull, const Descriptor *config, PullImage *image, Error *error) {
-        _cleanup_(string_buffer_done) StringBuffer buffer = {};
-        const Sink sink = { string_sink, &buffer };
-        char digest[DIGEST_TEXT_SIZE];
+        int r = registry_read_blob(pull->session, config->digest, config->size, "its config", &image->config,
+                                   error);
 
-        int r = registry_get_blob(pull->session, config->digest, 0, config->size, &sink, error);
-        if (r < 0)
-                return r;
-        digest_of(strempty(buffer.data), buffer.size, digest);
-        if (!streq(digest, config->digest))
-                return error_set(error, ERROR_CORRUPT,
-                                 "its config is damaged: its digest is %s, and should be %s", digest,
-                                 config->digest);
-        image->config = TAKE_PTR(buffer.data);
-        image->config_size = buffer.size;
-        return 0;
+        if (r >= 0)
+                image->config_size = config->size;
+        return r;
 }
 
 static int get_config(Pull *pull, PullImage *image, Error *error) {
@@ -228,6 +214,9 @@ int pull_image(Pull *pull, const Reference *reference, bool *ret_existed, Error 
         _cleanup_error_ Error why = {};
 
         int r = get_documents(pull, reference, &image, &why);
+        if (r >= 0)
+                r = trust_check(&pull->remote, pull->session, reference, image.digest, image.document.digest,
+                                pull->purpose, &why);
         if (r >= 0)
                 return bring_image(pull, &image, reference, ret_existed, error);
         int u = use_what_is_here(pull, reference, &why, error);
