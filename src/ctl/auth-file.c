@@ -123,7 +123,8 @@ static int lock_folder(const char *path, Error *error) {
 
 /* Who owned the file (root may have been asked to write a user's) does so afterwards. */
 static int replace(int dir_fd, const char *name, const json_t *document) {
-        _cleanup_erase_ char *text = json_dumps(document, JSON_INDENT(8));
+        _cleanup_erase_ char *json = json_dumps(document, JSON_INDENT(8));
+        _cleanup_erase_ char *text = json ? string_join(json, "\n") : NULL;
         struct stat before;
 
         if (!text)

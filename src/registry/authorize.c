@@ -145,10 +145,10 @@ static int get_token(RegistrySession *session, Challenge *challenge, HttpRespons
 }
 
 static int authorize_locked(RegistrySession *session, Challenge *challenge, const char *used_token,
-                            const char *said, HttpResponse *response, Error *error) {
+                            bool used_basic, const char *said, HttpResponse *response, Error *error) {
         Endpoint *endpoint = session->endpoint;
 
-        if (challenge->scheme == CHALLENGE_BASIC && endpoint->credential.username && !endpoint->basic) {
+        if (challenge->scheme == CHALLENGE_BASIC && endpoint->credential.username && !used_basic) {
                 endpoint->basic = true;
                 return 0;
         }
@@ -159,15 +159,15 @@ static int authorize_locked(RegistrySession *session, Challenge *challenge, cons
         return get_token(session, challenge, response, error);
 }
 
-int session_authorize(RegistrySession *session, const char *used_token, HttpResponse *response,
-                      Error *error) {
+int session_authorize(RegistrySession *session, const char *used_token, bool used_basic,
+                      HttpResponse *response, Error *error) {
         _cleanup_free_ char *said = answer_message(strempty(response->error.data), response->error.size);
         _cleanup_(challenge_done) Challenge challenge = response->challenge;
 
         response->challenge = (Challenge){};
         http_response_done(response);
         pthread_mutex_lock(&session->endpoint->lock);
-        int r = authorize_locked(session, &challenge, used_token, said, response, error);
+        int r = authorize_locked(session, &challenge, used_token, used_basic, said, response, error);
         pthread_mutex_unlock(&session->endpoint->lock);
         return r;
 }

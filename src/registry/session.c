@@ -186,7 +186,7 @@ static int attempt(RegistrySession *session, const RegistryRequest *request, Htt
                 if (r < 0 || ret->status != 401 || ret->challenge.scheme == CHALLENGE_NONE ||
                     n >= AUTHORIZE_MAX)
                         return r;
-                r = session_authorize(session, authorization.token, ret, error);
+                r = session_authorize(session, authorization.token, base && authorization.basic, ret, error);
                 if (r < 0)
                         return r;
                 http_response_done(ret); /* the token server's */
