@@ -47,7 +47,7 @@ int image_store_load_record(ImageStore *store, const char *digest, ImageRecord *
 }
 
 /* An image that the index names. Its record may be gone, when the power failed in the wrong moment. */
-static int load_image(ImageStore *store, const char *digest, const char *name) {
+static int load_image(ImageStore *store, const char *digest, const char *name, json_t *entry) {
         _cleanup_error_ Error error = {};
         Image *image = image_store_by_digest(store, digest);
         ImageRecord record;
@@ -58,8 +58,9 @@ static int load_image(ImageStore *store, const char *digest, const char *name) {
                 if (r == -ENOMEM)
                         return r;
                 if (r < 0) {
-                        log_warning("Left out %s: %s.", name ?: digest, error_text(&error));
-                        return 0;
+                        log_warning("Left out %s: %s (berthctl verify --repair may bring it back).",
+                                    name ?: digest, error_text(&error));
+                        return entry && json_array_append(store->lost, entry) < 0 ? -ENOMEM : 0;
                 }
                 r = image_store_insert(store, &record, &image);
                 if (r < 0)
@@ -78,7 +79,7 @@ static int load_entries(ImageStore *store, const json_t *json) {
                         json_string_value(json_object_get(json_object_get(entry, "annotations"), REF_NAME));
                 if (!digest_is_valid(digest))
                         continue;
-                int r = load_image(store, digest, name);
+                int r = load_image(store, digest, name, entry);
                 if (r < 0)
                         return r;
         }
@@ -98,34 +99,69 @@ static int load_all_records(ImageStore *store) {
                 if (!suffix || suffix - entry->d_name != DIGEST_HEX_LENGTH)
                         continue;
                 snprintf(digest, sizeof(digest), "sha256:%.*s", DIGEST_HEX_LENGTH, entry->d_name);
-                int r = digest_is_valid(digest) ? load_image(store, digest, NULL) : 0;
+                int r = digest_is_valid(digest) ? load_image(store, digest, NULL, NULL) : 0;
                 if (r < 0)
                         return r;
         }
         return errno > 0 ? -errno : 0;
 }
 
-int image_index_load(ImageStore *store, Error *error) {
-        _cleanup_free_ char *text = NULL;
-        size_t size;
-        int r = read_file_at(store->fd, "index.json", INDEX_SIZE_MAX, &text, &size);
+static int load_images_of(ImageStore *store, const ImageRecord *index) {
+        int r = 0;
 
-        if (r == -ENOENT)
-                return image_index_save(store, error);
-        if (r < 0)
-                return error_set_errno(error, r, "can't read the image store's index.json");
-        json_t *json = json_loadb(text, size, JSON_REJECT_DUPLICATES, NULL);
-        if (!json_is_array(json_object_get(json, "manifests"))) {
-                json_decref(json);
-                set_aside(store->fd, "index.json");
-                r = load_all_records(store);
-        } else {
-                r = load_entries(store, json);
-                json_decref(json);
+        for (size_t i = 0; r >= 0 && i < index->manifests.n; i++) {
+                const char *digest = LIST_ITEM(&index->manifests, ImageDescriptor, i)->digest;
+                if (!image_store_by_digest(store, digest))
+                        r = load_image(store, digest, NULL, NULL);
         }
+        return r;
+}
+
+/* An index keeps its images, whatever another program made of index.json. One of them may be an index again. */
+static int load_images_of_indexes(ImageStore *store) {
+        size_t before;
+
+        do {
+                before = store->n_images;
+                for (size_t i = 0; i < store->n_images; i++) {
+                        int r = load_images_of(store, &store->images[i]->record);
+                        if (r < 0)
+                                return r;
+                }
+        } while (store->n_images > before);
+        return 0;
+}
+
+/* Returns 1 when there was an index. */
+static int load_index(ImageStore *store, Error *error) {
+        _cleanup_free_ char *text = NULL;
+        json_t *json = NULL;
+        size_t size;
+
+        int r = read_file_at(store->fd, "index.json", INDEX_SIZE_MAX, &text, &size);
+        if (r < 0 && r != -ENOENT)
+                return error_set_errno(error, r, "can't read the image store's index.json");
+        if (r >= 0)
+                json = json_loadb(text, size, JSON_REJECT_DUPLICATES, NULL);
+        bool usable = json_is_array(json_object_get(json, "manifests"));
+        if (r >= 0 && !usable)
+                set_aside(store->fd, "index.json");
+        r = usable ? load_entries(store, json) : load_all_records(store);
+        json_decref(json);
+        return r < 0 ? error_set_errno(error, r, "can't load the image store") : usable;
+}
+
+int image_index_load(ImageStore *store, Error *error) {
+        store->lost = json_array();
+        if (!store->lost)
+                return error_set(error, ERROR_OUT_OF_MEMORY, "out of memory");
+        int found = load_index(store, error);
+        if (found < 0)
+                return found;
+        int r = load_images_of_indexes(store);
         if (r < 0)
                 return error_set_errno(error, r, "can't load the image store");
-        return 0;
+        return found ? 0 : image_index_save(store, error);
 }
 
 /* ---- writing ---- */
@@ -156,6 +192,15 @@ static int append_entry(json_t *manifests, const ImageRecord *record, const char
         return json_array_append_new(manifests, entry) < 0 ? -ENOMEM : 0;
 }
 
+/* Someone may have come by its name, or brought the image back. */
+static bool is_still_lost(ImageStore *store, const json_t *entry) {
+        const char *name =
+                json_string_value(json_object_get(json_object_get(entry, "annotations"), REF_NAME));
+
+        return !image_store_by_digest(store, json_string_value(json_object_get(entry, "digest"))) &&
+               !(name && image_store_by_name(store, name));
+}
+
 static json_t *index_to_json(ImageStore *store) {
         json_t *manifests = json_array();
         int r = manifests ? 0 : -ENOMEM;
@@ -166,6 +211,11 @@ static json_t *index_to_json(ImageStore *store) {
         for (size_t i = 0; r >= 0 && i < store->n_images; i++)
                 if (!store->images[i]->names)
                         r = append_entry(manifests, &store->images[i]->record, NULL);
+        for (size_t i = 0; r >= 0 && i < json_array_size(store->lost); i++) {
+                json_t *entry = json_array_get(store->lost, i);
+                if (is_still_lost(store, entry) && json_array_append(manifests, entry) < 0)
+                        r = -ENOMEM;
+        }
         if (r < 0) {
                 json_decref(manifests);
                 return NULL;

@@ -12,6 +12,7 @@
 #include "log.h"
 #include "path-util.h"
 #include "reference.h"
+#include "store-version.h"
 #include "string-util.h"
 #include "strv.h"
 #include "time-util.h"
@@ -196,7 +197,9 @@ static int open_layout(ImageStore *store, const char *directory, Error *error) {
                                            "the image store %s belongs to another berthd", store->directory)
                                : error_set_errno(error, negative_errno(), "can't lock the image store");
         static const char *const folders[] = { "blobs/sha256", "layers", "images" };
-        int r = 0;
+        int r = store_version_update(store->fd, store->directory, error);
+        if (r < 0)
+                return r;
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(folders); i++)
                 r = mkdir_parents_at(store->fd, folders[i], 0700);
         if (r >= 0) {
@@ -233,6 +236,7 @@ ImageStore *image_store_close(ImageStore *store) {
         for (size_t i = 0; i < store->n_images; i++)
                 image_free(store->images[i]);
         free(store->images);
+        json_decref(store->lost);
         safe_close(store->images_fd);
         safe_close(store->fd); /* and with it the lock */
         free(store->directory);

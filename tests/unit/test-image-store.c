@@ -193,6 +193,116 @@ static void test_damage(void) {
         CHECK_STRING(find(again, D("1f"), NULL), D("1f"));
 }
 
+/* A record that is gone does not cost the name: both come back with the record. */
+static void test_lost_record(void) {
+        _cleanup_(image_store_closep) ImageStore *store = NULL, *again = NULL;
+        _cleanup_free_ char *path = format_string("images/%s.json", HEX(D("1f")));
+
+        CHECK(image_store_open(directory, &store, NULL) == 0);
+        add(store, D("1f"), NAMES("docker.io/library/lost:latest"));
+        store = image_store_close(store);
+        CHECK(unlinkat(state_fd, path, 0) == 0);
+        CHECK(image_store_open(directory, &store, NULL) == 0);
+        CHECK_STRING(find(store, "lost", NULL), "none");
+        CHECK(image_store_save(store, NULL) == 0);
+        store = image_store_close(store);
+
+        add_record(D("1f"), D("2f"), D("3f"));
+        CHECK(image_store_open(directory, &again, NULL) == 0);
+        CHECK_STRING(find(again, "lost", NULL), D("1f"));
+}
+
+static void write_version(const char *text) {
+        CHECK(write_file_atomic_at(state_fd, "store.json", text, strlen(text), 0600, 0) == 0);
+}
+
+/* One of the first berth has no version; all that was in it is still there. */
+static void test_version(void) {
+        _cleanup_(image_store_closep) ImageStore *store = NULL, *newer = NULL, *damaged = NULL;
+        _cleanup_error_ Error refused = {}, corrupt = {};
+        _cleanup_free_ char *text = NULL;
+        struct stat st;
+        size_t n;
+
+        CHECK(unlinkat(state_fd, "store.json", 0) == 0);
+        CHECK(fchmodat(state_fd, "images", 0755, 0) == 0);
+        CHECK(image_store_open(directory, &store, NULL) == 0);
+        n = image_store_count(store);
+        CHECK(n > 0);
+        CHECK(read_file_at(state_fd, "store.json", MIB, &text, NULL) == 0);
+        CHECK(strstr(text, "\"Version\":1") != NULL);
+        CHECK(fstatat(state_fd, "images", &st, 0) == 0 && (st.st_mode & 07777) == 0700);
+        store = image_store_close(store);
+
+        write_version("{\"Version\": 1000}");
+        CHECK(image_store_open(directory, &newer, &refused) < 0 && refused.kind == ERROR_UNSUPPORTED);
+        CHECK(strstr(refused.message, "newer") != NULL);
+        write_version("{\"Version\": ");
+        CHECK(image_store_open(directory, &damaged, &corrupt) < 0 && corrupt.kind == ERROR_CORRUPT);
+        write_version("{\"Version\": 1}");
+        CHECK(image_store_open(directory, &store, NULL) == 0);
+        CHECK(image_store_count(store) == n);
+}
+
+/* Its images are kept, though index.json does not have them. */
+static void test_index(void) {
+        _cleanup_(image_store_closep) ImageStore *store = NULL;
+        _cleanup_free_ char *path = format_string("images/%s.json", HEX(D("51")));
+        ImageDescriptor entry = { .digest = (char *) D("52") };
+        ImageRecord record = { .digest = (char *) D("51"),
+                               .id = (char *) D("51"),
+                               .kind = IMAGE_INDEX,
+                               .manifests = { &entry, 1 } };
+        ImageGarbage garbage = {};
+        Image *found = NULL;
+
+        add_record(D("52"), D("53"), D("54"));
+        CHECK(object_save_at(&image_record_type, &record, state_fd, path, false) == 0);
+        CHECK(image_store_open(directory, &store, NULL) == 0);
+        add(store, D("51"), NAMES("docker.io/library/multi:latest"));
+        CHECK(!image_store_by_digest(store, D("52")));
+        store = image_store_close(store);
+
+        CHECK(image_store_open(directory, &store, NULL) == 0);
+        Image *child = image_store_by_digest(store, D("52"));
+        CHECK(child != NULL);
+        CHECK(image_store_index_has(store, D("52"), &found) && found != NULL);
+        CHECK(!image_store_index_has(store, D("51"), NULL));
+        CHECK(child && image_store_garbage_of(store, &child->record, &garbage) == 0);
+        CHECK(!garbage.blobs && !garbage.layers && !garbage.records);
+        image_garbage_done(&garbage);
+        CHECK(found && image_store_garbage_of(store, &found->record, &garbage) == 0);
+        CHECK(strv_length(garbage.blobs) == 1 && !garbage.layers && strv_length(garbage.records) == 1);
+        image_garbage_done(&garbage);
+}
+
+static void test_last_use(void) {
+        _cleanup_(image_store_closep) ImageStore *store = NULL;
+        const struct timespec old[2] = { { 1000, 0 }, { 1000, 0 } };
+        _cleanup_free_ char *path = format_string("images/%s.json", HEX(D("1f")));
+
+        CHECK(image_store_open(directory, &store, NULL) == 0);
+        Image *image = image_store_by_digest(store, D("1f"));
+        CHECK(utimensat(state_fd, path, old, 0) == 0);
+        CHECK(image_store_last_used(store, image) == UINT64_C(1000) * 1000000);
+        image_store_touch(store, image);
+        CHECK(image_store_last_used(store, image) > UINT64_C(1700000000) * 1000000);
+}
+
+static void test_removing_several(void) {
+        _cleanup_(image_store_closep) ImageStore *store = NULL;
+
+        CHECK(image_store_open(directory, &store, NULL) == 0);
+        size_t n = image_store_count(store);
+        Image *images[] = { image_store_at(store, 0), image_store_by_digest(store, D("51")) };
+        CHECK(n > 2 && image_store_remove_all(store, images, 2, NULL) == 0);
+        CHECK(image_store_count(store) == n - 2);
+        CHECK_STRING(find(store, "multi", NULL), "none");
+        store = image_store_close(store);
+        CHECK(image_store_open(directory, &store, NULL) == 0);
+        CHECK_STRING(find(store, "multi", NULL), "none");
+}
+
 int main(void) {
         ImageStore *store;
 
@@ -213,6 +323,11 @@ int main(void) {
         image_store_close(store);
         test_reopening();
         test_damage();
+        test_lost_record();
+        test_version();
+        test_index();
+        test_last_use();
+        test_removing_several();
         safe_close(state_fd);
         CHECK(remove_tree_at(AT_FDCWD, directory) == 0);
         return TEST_RESULT();
