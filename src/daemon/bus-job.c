@@ -53,7 +53,7 @@ static int allow_insecure(WorkerRequest *request, Error *error) {
 int call_make_remote_job(Call *call, WorkerRequest *request, const int *fds, size_t n_fds,
                          const RemoteOptions *options, JobParameters *parameters, Job **ret, Error *error) {
         _cleanup_close_ int nothing = memfd_with_data("berth-credentials", "", 0);
-        int all[2] = { options->credentials > 0 ? options->credentials : nothing };
+        int all[JOB_DESCRIPTORS_MAX] = { options->credentials > 0 ? options->credentials : nothing };
 
         int r = nothing < 0         ? error_set_errno(error, nothing, "cannot make a job")
                 : options->insecure ? allow_insecure(request, error)
@@ -149,6 +149,9 @@ static int append_entries(sd_bus_message *m, const Job *job) {
         if (streq(job->type, "push"))
                 return sd_bus_message_append(m, "{sv}{sv}", "Digest", "s", strempty(result->digest), "Size",
                                              "t", result->size);
+        if (streq(job->type, "sign"))
+                return sd_bus_message_append(m, "{sv}{sv}", "Digest", "s", strempty(result->digest),
+                                             "Existed", "b", (int) result->existed);
         if (streq(job->type, "get"))
                 return sd_bus_message_append(m, "{sv}{sv}{sv}{sv}{sv}", "Name", "s", strempty(result->name),
                                              "Size", "t", result->size, "Mode", "t", result->mode,

@@ -128,6 +128,10 @@ int method_mount_image(Call *call, Error *error);
 int method_unmount_image(Call *call, Error *error);
 int method_compare_images(Call *call, Error *error);
 
+/* ---- bus-image-sign.c ---- */
+
+int method_sign_image(Call *call, Error *error);
+
 /* What the options of every method that makes a job may hold; the first member of each options struct. */
 typedef struct JobOptions {
         bool cancel_on_disconnect;
@@ -152,7 +156,7 @@ int call_make_request(const char *verb, WorkerRequest *request, Error *error);
 int call_make_job(Call *call, WorkerRequest *request, const int *fds, size_t n_fds,
                   const JobOptions *options, JobParameters *parameters, Job **ret, Error *error);
 /* The same with a request that holds a canonical reference: allows its registry to be insecure, and puts the credentials
- * (or an empty file) in front of the descriptors. n_fds: at most one. */
+ * (or an empty file) in front of the descriptors. n_fds: one less than JOB_DESCRIPTORS_MAX at most. */
 int call_make_remote_job(Call *call, WorkerRequest *request, const int *fds, size_t n_fds,
                          const RemoteOptions *options, JobParameters *parameters, Job **ret, Error *error);
 int call_reply_job(Call *call, const Job *job);

@@ -33,6 +33,8 @@ typedef struct JobResult {
         char **untagged, **deleted; /* names, digests */
 } JobResult;
 
+#define JOB_DESCRIPTORS_MAX 3
+
 typedef void (*JobDone)(Job *job, const Error *error, void *userdata);
 
 typedef struct JobWaiter {
@@ -55,7 +57,7 @@ struct Job {
         List items; /* WorkerProgress, one per id */
 
         WorkerRequest request; /* until it is started */
-        int fds[2];
+        int fds[JOB_DESCRIPTORS_MAX];
         size_t n_fds;
         bool started; /* its turn has come */
         bool listed;  /* JOB_TAKES_STOCK: it has seen what there is */

@@ -8,6 +8,7 @@ const WorkerVerb worker_verbs[] = {
         { "pull", verb_pull, 1, STORE | WORKER_NEEDS_NETWORK },
         { "push", verb_push, 1, STORE | WORKER_NEEDS_NETWORK },
         { "login", verb_login, 2, WORKER_NEEDS_NETWORK },
+        { "sign", verb_sign, 3, WORKER_NEEDS_NETWORK },
         { "load", verb_load, 1, STORE },
         { "import", verb_import, 1, STORE },
         { "save", verb_save, 1, 0 },

@@ -19,6 +19,8 @@
  *                                                                                     Digest, Size
  * login     reference ("host[:port][/path]"), insecure_registries   credentials, the
  *                                                                  same (out)         -
+ * sign      reference                                              credentials, key,
+ *                                                                  passphrase         Existed, Digest
  * load      names (given to the only image of the archive)         archive            Images, one a packet
  * import    comment, changes, platform, names                      tar                Images (one)
  * save      records (hex of manifests) and names (canonical, or "";
@@ -78,6 +80,7 @@ extern const WorkerVerb worker_verbs[]; /* ended by a NULL name */
 int verb_pull(Worker *worker, Error *error);
 int verb_push(Worker *worker, Error *error);
 int verb_login(Worker *worker, Error *error);
+int verb_sign(Worker *worker, Error *error);
 int verb_load(Worker *worker, Error *error);
 int verb_import(Worker *worker, Error *error);
 int verb_save(Worker *worker, Error *error);
