@@ -157,7 +157,7 @@ static const Verb verbs[] = {
           "Interrupted, it keeps what was fetched for the next time.", 1, VERB_ANY, .first = WORD_IMAGE,
           .more = WORD_IMAGE, .options = OPTIONS(pull_options), .options_size = sizeof(TransferOptions),
           .run = verb_pull },
-        { "push", NULL, IMAGES, "image", "IMAGE [NAME[:TAG]]", "Put an image into a registry",
+        { "push", "manifest push", IMAGES, "image", "IMAGE [NAME[:TAG]]", "Put an image into a registry",
           "Without a second name, it goes where its own says. What came from a registry goes byte by byte "
           "as it "
           "came, so its digest stays the same. Layers that lie here uncompressed are compressed once, and "
@@ -177,7 +177,7 @@ static const Verb verbs[] = {
           .options_size = sizeof(TransferOptions), .run = verb_save },
         { "tag", NULL, IMAGES, "image", "IMAGE NAME[:TAG]", "Give an image a further name", NULL, 2, 2,
           .first = WORD_IMAGE, .more = WORD_IMAGE, .run = verb_tag },
-        { "rmi", "image rm|image remove", IMAGES, NULL, "IMAGE…",
+        { "rmi", "image rm|image remove|manifest rm", IMAGES, NULL, "IMAGE…",
           "Remove names of images, and those that have none left", NULL, 1, VERB_ANY, .first = WORD_IMAGE,
           .more = WORD_IMAGE, .options = OPTIONS(rmi_options), .options_size = sizeof(ImagesOptions),
           .run = verb_rmi },
@@ -204,6 +204,21 @@ static const Verb verbs[] = {
         { "image-show", "image inspect|image show", IMAGES, NULL, "IMAGE…",
           "Show all that is known of images, as JSON", NULL, 1, VERB_ANY, VERB_HIDDEN, WORD_IMAGE,
           WORD_IMAGE, OPTIONS(show_options), sizeof(ShowOptions), .run = verb_show_image },
+        { "manifest-create", "manifest create", IMAGES, NULL, "NAME[:TAG] IMAGE…",
+          "Make an index of images for several platforms",
+          "The images are here, each for another platform. push brings an index and its images to a registry; run "
+          "takes the image for this machine.",
+          2, VERB_ANY, .more = WORD_IMAGE, .options = OPTIONS(manifest_create_options),
+          .options_size = sizeof(ManifestOptions), .run = verb_manifest_create },
+        { "manifest-add", "manifest add", IMAGES, NULL, "INDEX IMAGE…", "Add images to an index", NULL, 2,
+          VERB_ANY, .first = WORD_IMAGE, .more = WORD_IMAGE, .run = verb_manifest_add },
+        { "manifest-remove", "manifest remove", IMAGES, NULL, "INDEX IMAGE…", "Take images out of an index",
+          NULL, 2, VERB_ANY, .first = WORD_IMAGE, .more = WORD_IMAGE, .run = verb_manifest_remove },
+        { "manifest-inspect", "manifest inspect|manifest show", IMAGES, NULL, "IMAGE",
+          "Show the manifest or the index of an image, here or in a registry",
+          "What is here is shown as it is here; else the registry is asked, and nothing is pulled.", 1, 1,
+          .first = WORD_IMAGE, .options = OPTIONS(manifest_inspect_options),
+          .options_size = sizeof(ManifestOptions), .run = verb_manifest_inspect },
 
         /* ---- the system ---- */
         { "events", "system events", SYSTEM, NULL, "", "Show what happens, as it happens", NULL, 0, 0,

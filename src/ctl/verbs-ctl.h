@@ -169,6 +169,16 @@ typedef struct LoginOptions {
 } LoginOptions;
 extern const Option login_options[], logout_options[];
 
+/* manifest.c */
+DECLARE_VERB(manifest_create);
+DECLARE_VERB(manifest_add);
+DECLARE_VERB(manifest_remove);
+DECLARE_VERB(manifest_inspect);
+typedef struct ManifestOptions {
+        bool amend, insecure, local, remote, raw, verbose;
+} ManifestOptions;
+extern const Option manifest_create_options[], manifest_inspect_options[];
+
 /* system.c */
 DECLARE_VERB(version);
 DECLARE_VERB(info);

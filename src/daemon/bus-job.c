@@ -146,7 +146,7 @@ static int append_entries(sd_bus_message *m, const Job *job) {
                 return r;
         if (streq(job->type, "pull"))
                 return append_pulled(m, result);
-        if (streq(job->type, "push"))
+        if (streq(job->type, "push") || streq(job->type, "inspect-manifest"))
                 return sd_bus_message_append(m, "{sv}{sv}", "Digest", "s", strempty(result->digest), "Size",
                                              "t", result->size);
         if (streq(job->type, "sign"))

@@ -116,12 +116,15 @@ int method_prune_containers(Call *call, Error *error);
 int method_disk_usage(Call *call, Error *error);
 int method_verify(Call *call, Error *error);
 
+/* ---- bus-manifest.c ---- */
+
+int method_create_index(Call *call, Error *error);
+int method_inspect_manifest(Call *call, Error *error);
+
 /* ---- bus-image-push.c ---- */
 
 int method_push_image(Call *call, Error *error);
 
-/* ---- bus-login.c ---- */
-int method_login_registry(Call *call, Error *error);
 /* ---- bus-image-tools.c: looking inside images ---- */
 
 int method_mount_image(Call *call, Error *error);
@@ -131,6 +134,10 @@ int method_compare_images(Call *call, Error *error);
 /* ---- bus-image-sign.c ---- */
 
 int method_sign_image(Call *call, Error *error);
+
+/* ---- bus-login.c ---- */
+
+int method_login_registry(Call *call, Error *error);
 
 /* What the options of every method that makes a job may hold; the first member of each options struct. */
 typedef struct JobOptions {

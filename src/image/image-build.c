@@ -182,3 +182,33 @@ int image_manifest_write(bool docker, const char *config_digest, uint64_t config
         *ret_size = strlen(text);
         return 0;
 }
+
+static json_t *index_entry_to_json(const ImageDescriptor *entry) {
+        json_t *json = descriptor_to_json(entry->media_type, entry->digest, entry->size);
+        json_t *platform = json_pack("{s:s, s:s, s:s*}", "architecture", strempty(entry->architecture), "os",
+                                     strempty(entry->os), "variant", entry->variant);
+
+        if (json_object_set_new(json, "platform", platform) < 0) {
+                json_decref(json);
+                return NULL;
+        }
+        return json;
+}
+
+int image_index_write(const List *manifests, char **ret, size_t *ret_size, Error *error) {
+        json_t *list = json_array();
+
+        for (size_t i = 0; list && i < manifests->n; i++)
+                if (json_array_append_new(list,
+                                          index_entry_to_json(LIST_ITEM(manifests, ImageDescriptor, i))) < 0)
+                        list = (json_decref(list), NULL);
+        json_t *index = json_pack("{s:i, s:s, s:o}", "schemaVersion", 2, "mediaType", MEDIA_TYPE_OCI_INDEX,
+                                  "manifests", list);
+        char *text = index ? json_dumps(index, JSON_COMPACT) : NULL;
+        json_decref(index);
+        if (!text)
+                return out_of_memory(error);
+        *ret = text;
+        *ret_size = strlen(text);
+        return 0;
+}

@@ -28,4 +28,6 @@ int image_document_add_layer(json_t *document, const LayerNote *note, Error *err
 /* docker: Docker's schema 2 instead of OCI. layers: ImageLayer with digest, size and media_type. */
 int image_manifest_write(bool docker, const char *config_digest, uint64_t config_size, const List *layers,
                          char **ret, size_t *ret_size, Error *error);
+/* An OCI index. manifests: ImageDescriptor. */
+int image_index_write(const List *manifests, char **ret, size_t *ret_size, Error *error);
 const char *image_layer_media_type(bool docker, int compression);

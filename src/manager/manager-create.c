@@ -129,19 +129,16 @@ static void on_created(Container *c, const Error *error, void *userdata) {
         creation->done(c, NULL, creation->userdata);
 }
 
-static int check_image_runs(const Image *image, const char *name, Error *error) {
-        switch (image->record.kind) {
-        case IMAGE_ARTIFACT:
+/* Of an index, the image for this machine. */
+static int find_image(Manager *m, const char *name, Image **ret, Error *error) {
+        int r = image_store_find(m->images, name, ret, error);
+
+        if (r >= 0 && (*ret)->record.kind == IMAGE_INDEX)
+                r = manager_resolve_index(m, *ret, name, ret, error);
+        if (r >= 0 && (*ret)->record.kind == IMAGE_ARTIFACT)
                 return error_set(error, ERROR_INVALID, "\"%s\" is an artifact (%s), not an image that runs",
-                                 name, strempty(image->record.artifact_type));
-        case IMAGE_INDEX:
-                return error_set(error, ERROR_INVALID,
-                                 "\"%s\" is an index of images for several platforms, of which one must be "
-                                 "named (berthctl inspect %s lists them)",
-                                 name, name);
-        default:
-                return 0;
-        }
+                                 name, strempty((*ret)->record.artifact_type));
+        return r;
 }
 
 /* The spec becomes whole: identity, image, ids. */
@@ -150,8 +147,7 @@ static int complete_spec(Manager *m, const char *name, ContainerSpec *spec, Erro
         int r;
 
         if ((r = choose_name(m, name, &spec->name, error)) < 0 ||
-            (r = image_store_find(m->images, spec->image, &image, error)) < 0 ||
-            (r = check_image_runs(image, spec->image, error)) < 0 || (r = check_spec(m, spec, error)) < 0)
+            (r = find_image(m, spec->image, &image, error)) < 0 || (r = check_spec(m, spec, error)) < 0)
                 return r;
         spec->created = realtime_usec();
         if ((r = container_id_make(&spec->id)) < 0 ||

@@ -140,6 +140,23 @@ static int delete_image(Manager *m, Image *image, char ***ret_untagged, char ***
         return r;
 }
 
+static int check_unused(Manager *m, const Image *image, const char *reference, Error *error) {
+        const Container *user = find_user(m, image);
+        Image *index;
+
+        if (user)
+                return error_set(error, ERROR_IN_USE,
+                                 "cannot remove image %s: container \"%s\" uses it (berthctl rm %s)",
+                                 reference, user->spec.name, user->spec.name);
+        if (image_store_index_has(m->images, image->record.digest, &index)) {
+                const char *name = index->names ? index->names[0] : index->record.digest;
+                return error_set(error, ERROR_IN_USE,
+                                 "cannot remove image %s: the index \"%s\" needs it (berthctl rmi %s)",
+                                 reference, name, name);
+        }
+        return 0;
+}
+
 int manager_remove_image(Manager *m, const char *reference, bool force, char ***ret_untagged,
                          char ***ret_deleted, Error *error) {
         _cleanup_free_ char *name = NULL;
@@ -156,13 +173,10 @@ int manager_remove_image(Manager *m, const char *reference, bool force, char ***
                         error, ERROR_IN_USE,
                         "cannot remove image %s: it has %zu names (berthctl rmi --force removes them all)",
                         reference, n);
-        const Container *user = find_user(m, image);
-        if (!user)
+        if (!force && (r = check_unused(m, image, reference, error)) < 0)
+                return r;
+        /* Its containers keep what they stand on, and so do indexes. */
+        if (!find_user(m, image) && !image_store_index_has(m->images, image->record.digest, NULL))
                 return delete_image(m, image, ret_untagged, ret_deleted, error);
-        if (!force)
-                return error_set(error, ERROR_IN_USE,
-                                 "cannot remove image %s: container \"%s\" uses it (berthctl rm %s)",
-                                 reference, user->spec.name, user->spec.name);
-        /* Its containers keep what they stand on. */
         return untag(m, image, NULL, ret_untagged, error);
 }

@@ -149,6 +149,16 @@ int manager_push_request(Manager *manager, const char *reference, const char *de
 /* The image has been pushed under these names; its record may have changed. */
 int manager_take_pushed(Manager *manager, const char *digest, char *const *names, Error *error);
 
+/* ---- manager-index.c ---- */
+
+typedef enum IndexChange { INDEX_CREATE, INDEX_ADD, INDEX_REMOVE } IndexChange;
+
+/* Fills in what the index `name` is to be made of: records, names. */
+int manager_index_request(Manager *manager, const char *name, char *const *references, IndexChange change,
+                          WorkerRequest *request, Error *error);
+/* The image of the index that is for this machine. */
+int manager_resolve_index(Manager *manager, Image *index, const char *name, Image **ret, Error *error);
+
 /* ---- manager-logs.c ---- */
 
 typedef struct LogsOptions {

@@ -20,6 +20,7 @@ static const Field worker_request_fields[] = {
         { "Destination", FIELD_STRING, F(WorkerRequest, destination) },
         { "Compression", FIELD_STRING, F(WorkerRequest, compression) },
         { "CompressionLevel", FIELD_INT, F(WorkerRequest, compression_level) },
+        { "Verbose", FIELD_BOOL, F(WorkerRequest, verbose) },
         { "Mounts", FIELD_MAP, F(WorkerRequest, mounts) },
         { "Comment", FIELD_STRING, F(WorkerRequest, comment) },
         { "Author", FIELD_STRING, F(WorkerRequest, author) },

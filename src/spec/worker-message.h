@@ -36,6 +36,7 @@ typedef struct WorkerRequest {
         char *destination;     /* canonical; empty: `reference` */
         char *compression;     /* of layers that have none: "gzip" (also when empty), "zstd" */
         int compression_level; /* 0: the default */
+        bool verbose; /* inspect-manifest: not just the manifest, but what Docker's --verbose says */
         char **mounts; /* push: a map from digests of layers to the repository of the same registry that has them */
 
         /* Images made here */

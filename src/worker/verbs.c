@@ -9,6 +9,8 @@ const WorkerVerb worker_verbs[] = {
         { "push", verb_push, 1, STORE | WORKER_NEEDS_NETWORK },
         { "login", verb_login, 2, WORKER_NEEDS_NETWORK },
         { "sign", verb_sign, 3, WORKER_NEEDS_NETWORK },
+        { "create-index", verb_create_index, 0, STORE },
+        { "inspect-manifest", verb_inspect_manifest, 2, WORKER_NEEDS_FILES | WORKER_NEEDS_NETWORK },
         { "load", verb_load, 1, STORE },
         { "import", verb_import, 1, STORE },
         { "save", verb_save, 1, 0 },

@@ -21,6 +21,9 @@
  *                                                                  same (out)         -
  * sign      reference                                              credentials, key,
  *                                                                  passphrase         Existed, Digest
+ * create-index records (hex of the manifests) and names             -                  Images (one)
+ * inspect-manifest reference, insecure_registries, verbose,
+ *           records (one: of an image here; none: in the registry)  credentials, output Digest, Size
  * load      names (given to the only image of the archive)         archive            Images, one a packet
  * import    comment, changes, platform, names                      tar                Images (one)
  * save      records (hex of manifests) and names (canonical, or "";
@@ -81,6 +84,8 @@ int verb_pull(Worker *worker, Error *error);
 int verb_push(Worker *worker, Error *error);
 int verb_login(Worker *worker, Error *error);
 int verb_sign(Worker *worker, Error *error);
+int verb_create_index(Worker *worker, Error *error);
+int verb_inspect_manifest(Worker *worker, Error *error);
 int verb_load(Worker *worker, Error *error);
 int verb_import(Worker *worker, Error *error);
 int verb_save(Worker *worker, Error *error);
