@@ -2,6 +2,7 @@
 /* The requests of a pull: a manifest as a whole, a blob as a stream that survives its connection. */
 #include "digest.h"
 #include "http-header.h"
+#include "image-limits.h"
 #include "image-spec.h"
 #include "session.h"
 
@@ -27,8 +28,9 @@ static int manifest_sink(void *userdata, const HttpResponse *response, const voi
         if (response->received == 0)
                 body->buffer.size = 0;
         if (size > body->limit - body->buffer.size)
-                return error_set(error, ERROR_LIMIT, "%s: its manifest is larger than %zu bytes",
-                                 body->registry->purpose, body->limit);
+                return image_limit_exceeded(error, "ManifestSize",
+                                            "%s: its manifest is larger than %zu bytes",
+                                            body->registry->purpose, body->limit);
         int r = string_buffer_append(&body->buffer, data, size);
         return r < 0 ? error_set(error, ERROR_OUT_OF_MEMORY, "out of memory") : 0;
 }

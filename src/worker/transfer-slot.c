@@ -37,15 +37,14 @@ static int take_free_one(TransferSlots *slots) {
                 if (r < 0)
                         return r;
                 slots->taken[i] = true;
-                slots->n_taken++;
                 return (int) i;
         }
         return -EAGAIN;
 }
 
-static int try_take(TransferSlots *slots, bool polite) {
+static int try_take(TransferSlots *slots, bool after_others) {
         pthread_mutex_lock(&slots->lock);
-        int r = polite && slots->n_taken > 0 && others_wait(slots) ? -EAGAIN : take_free_one(slots);
+        int r = after_others && others_wait(slots) ? -EAGAIN : take_free_one(slots);
         pthread_mutex_unlock(&slots->lock);
         return r;
 }
@@ -72,11 +71,8 @@ int transfer_slot_take(TransferSlots *slots, const int stop_fds[static 2],
         if (on_waiting)
                 on_waiting(userdata);
         note_waiting(slots, 1);
-        while ((r = try_take(slots, false)) == -EAGAIN)
-                if (poll(fds, ELEMENTSOF(fds), RETRY_MSEC) > 0) {
-                        r = -ECANCELED;
-                        break;
-                }
+        while (r == -EAGAIN)
+                r = poll(fds, ELEMENTSOF(fds), RETRY_MSEC) > 0 ? -ECANCELED : try_take(slots, false);
         note_waiting(slots, -1);
         return r;
 }
@@ -84,7 +80,6 @@ int transfer_slot_take(TransferSlots *slots, const int stop_fds[static 2],
 void transfer_slot_give_back(TransferSlots *slots, int slot) {
         pthread_mutex_lock(&slots->lock);
         slots->taken[slot] = false;
-        slots->n_taken--;
         (void) lock_byte(slots->lock_fd, LOCK_DIGESTS_END + slot, F_UNLCK);
         pthread_mutex_unlock(&slots->lock);
 }

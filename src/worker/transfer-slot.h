@@ -20,7 +20,7 @@ typedef struct TransferSlots {
         unsigned n;
         pthread_mutex_t lock; /* of what follows */
         bool taken[TRANSFERS_MAX];
-        unsigned n_taken, n_waiting;
+        unsigned n_waiting;
 } TransferSlots;
 
 #define TRANSFER_SLOTS_NONE \

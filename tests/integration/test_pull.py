@@ -345,7 +345,7 @@ def test_not_found(registry, server, state):
     (status(418, b"<html>"), "Registry", "the registry answers with HTTP status 418"),
     (status(429, Retry_After="86400"), "Registry", "the registry allows no more requests for now"),
     (status(406), "Unsupported", "the registry has it in no format that berth knows"),
-    (status(200, b"x" * (4 * 1024 * 1024 + 1)), "LimitExceeded", "its manifest is larger than 4194304 bytes"),
+    (status(200, b"x" * (4 * 1024 * 1024 + 1)), "LimitExceeded", "its manifest is larger than 4194304 bytes (Limits.ManifestSize= in berthd.conf)"),
     (status(200, b""), "Registry", "the registry sent an empty manifest"),
     (status(302), "Registry", "the registry answers with HTTP status 302"),
     (status(404, b"x" * 50_000_000), "NoSuchImage", MISSING),

@@ -187,6 +187,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         match = re.fullmatch(r"/v2/(.+)/blobs/uploads/([^/]*)", path)
         if match:
             return self.proper_upload(*match.groups())
+        match = re.fullmatch(r"/v2/(.+)/tags/list", path)
+        if match:
+            return self.proper_tags(match[1])
         match = re.fullmatch(r"/v2/(.+)/(manifests|blobs)/([^/]+)", path)
         if match and self.command == "PUT" and match[2] == "manifests":
             return self.proper_manifest(match[1], match[3])
@@ -210,6 +213,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if start >= len(body):
             return 416, {"Content-Range": f"bytes */{len(body)}"}, b""
         return 206, {**headers, "Content-Range": f"bytes {start}-{len(body) - 1}/{len(body)}"}, body[start:]
+
+    def proper_tags(self, repository):
+        """A page of the list of tags."""
+        owner = self.server.owner
+        asked = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(self.path).query))
+        tags = sorted(tag for name, tag in owner.manifests if name == repository and ":" not in tag)
+        if not tags:
+            return 404, {}, b'{"errors":[{"code":"NAME_UNKNOWN","message":"?"}]}'
+        left = [tag for tag in tags if tag > asked.get("last", "")]
+        page = left[:min(int(asked.get("n", 1000)), owner.page)]
+        headers = {"Content-Type": "application/json"}
+        if len(page) < len(left) and owner.links:
+            headers["Link"] = f'</v2/{repository}/tags/list?n={len(page)}&last={page[-1]}>; rel="next"'
+        return 200, headers, json.dumps({"name": repository, "tags": page}).encode()
 
     def proper_manifest(self, repository, reference):
         owner, body = self.server.owner, self.body()
@@ -274,6 +291,7 @@ class BadRegistry:
     def __init__(self, tls=None, host="127.0.0.1", port=0):
         self.manifests, self.blobs, self.requests, self.rules = {}, {}, [], []
         self.ranges = True      # answers Range requests
+        self.page, self.links = 1000, True      # tags a page at most, and Link headers to the next one
         self.uploads = {}       # name: what has come
         self.chunk_min = 0      # wants uploads in pieces that are not smaller
         self.mounts = False     # mounts blobs of other repositories
