@@ -62,11 +62,11 @@ static int add_mirror(Registry *registry, const char *mirror, const json_t *cons
         return add_endpoint(registry, TAKE_PTR(host), repository, true, credentials);
 }
 
-/* What is pushed goes to the registry itself. */
+/* Mirrors are for what is pulled. */
 static int add_endpoints(Registry *registry, const json_t *const *credentials) {
         RegistryRule rule = {};
 
-        if (registry->conf && !strstr(registry->actions, "push"))
+        if (registry->conf && streq(registry->actions, "pull"))
                 registries_conf_find(registry->conf, registry->name, registry->repository, &rule);
         registry->endpoints = new0(Endpoint, strv_length(rule.mirrors) + 1);
         if (!registry->endpoints)

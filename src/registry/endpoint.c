@@ -10,6 +10,7 @@
 /* Docker's own registry is not served by the host that its references name. */
 #define DOCKER_REGISTRY "docker.io"
 #define DOCKER_HOST "registry-1.docker.io"
+#define DOCKER_INDEX "index.docker.io"
 
 static inline void curlup(CURLU **url) {
         curl_url_cleanup(*url);
@@ -55,6 +56,10 @@ int endpoint_urls(const char *registry, RegistryTrust trust, char *ret[static EN
                 return 1;
         ret[1] = TAKE_PTR(plain);
         return 2;
+}
+
+const char *endpoint_address(const char *registry, const char *actions) {
+        return streq(registry, DOCKER_REGISTRY) && streq(actions, REGISTRY_SEARCH) ? DOCKER_INDEX : registry;
 }
 
 static CURLU *url_parse(const char *text) {

@@ -20,7 +20,8 @@ typedef struct RegistrySession RegistrySession;
 typedef struct RegistryOptions {
         const char *registry; /* as references name it: "docker.io", "host:5000" */
         const char *repository;
-        const char *actions;   /* asked of the token server: "pull", "pull,push" */
+        const char *
+                actions; /* asked of the token server: "pull" (mirrors may do it), "pull,push"; or "search" */
         const char *purpose;   /* begins the sentence of an error: "cannot pull host:5000/x:latest" */
         char *const *insecure; /* registries that may be reached without or with an untrusted certificate */
         const RegistriesConf *conf; /* mirrors, and who else is insecure; NULL: nothing. Borrowed */
@@ -69,6 +70,11 @@ int registry_get_blob(RegistrySession *session, const char *digest, uint64_t sta
 /* A small one as a whole, verified, NUL-terminated beyond its size. what: for the error, "its config". ERROR_CORRUPT. */
 int registry_read_blob(RegistrySession *session, const char *digest, uint64_t size, const char *what,
                        char **ret, Error *error);
+
+/* Repositories that have to do with the term, as an array of objects {Name, Description, Stars, Official, Automated}, at most
+ * limit of them; "" is any. The client's actions must be "search". ERROR_UNSUPPORTED, or ERROR_UNAUTHORIZED: the registry can't.
+ * The caller calls json_decref. */
+int registry_search(RegistrySession *session, const char *term, size_t limit, json_t **ret, Error *error);
 
 /* What the session's last request brought was damaged. Returns whether it is worth making again: it came from a mirror,
  * which is then asked no more. */

@@ -154,8 +154,8 @@ static int exchange_first(RegistrySession *session, const RegistryRequest *reque
         Endpoint *endpoint = session->endpoint;
         char *urls[ENDPOINT_SCHEMES_MAX] = {};
 
-        int n = endpoint_urls(endpoint->host, endpoint->insecure ? REGISTRY_INSECURE : REGISTRY_VERIFIED,
-                              urls);
+        int n = endpoint_urls(endpoint_address(endpoint->host, session->registry->actions),
+                              endpoint->insecure ? REGISTRY_INSECURE : REGISTRY_VERIFIED, urls);
         int r = n < 0 ? error_set(error, ERROR_OUT_OF_MEMORY, "out of memory") : 0;
         for (int i = 0; i < n; i++) {
                 http_response_done(ret);
