@@ -95,9 +95,29 @@ static int write_blob(Save *save, const char *digest, Error *error) {
         return r < 0 ? r : copy_blob(save, fd, digest, size, error);
 }
 
+static int write_blobs(Save *save, const ImageRecord *record, Error *error);
+
+static int write_entry(Save *save, const ImageDescriptor *entry, Error *error) {
+        ImageRecord record;
+
+        int r = content_find_image(save->content, entry->digest, &record, error);
+        if (r <= 0)
+                return r < 0 ? r
+                             : error_set(error, ERROR_NO_SUCH_IMAGE,
+                                         "image %.19s of the index is not complete here", entry->digest);
+        r = record.kind == IMAGE_INDEX
+                    ? error_set(error, ERROR_UNSUPPORTED, "an index in an index is not supported")
+                    : write_blobs(save, &record, error);
+        object_done(&image_record_type, &record);
+        return r;
+}
+
+/* Those of an index are its manifests, each with its own. */
 static int write_blobs(Save *save, const ImageRecord *record, Error *error) {
         int r = 0;
 
+        for (size_t i = 0; r >= 0 && i < record->manifests.n; i++)
+                r = write_entry(save, LIST_ITEM(&record->manifests, ImageDescriptor, i), error);
         for (size_t i = 0; r >= 0 && i < record->layers.n; i++)
                 r = write_blob(save, LIST_ITEM(&record->layers, ImageLayer, i)->digest, error);
         if (r >= 0)
@@ -111,10 +131,13 @@ static int write_blobs(Save *save, const ImageRecord *record, Error *error) {
 
 /* One entry for each name, or one without. */
 static int add_to_index(Save *save, const ImageRecord *record, const char *name, Error *error) {
+        json_t *platform = isempty(record->architecture)
+                                   ? NULL
+                                   : json_pack("{s:s, s:s}", "architecture", record->architecture, "os",
+                                               strempty(record->os));
         json_t *entry =
-                json_pack("{s:s, s:s, s:I, s:{s:s, s:s}}", "mediaType", record->media_type, "digest",
-                          record->digest, "size", (json_int_t) record->manifest_size, "platform",
-                          "architecture", strempty(record->architecture), "os", strempty(record->os));
+                json_pack("{s:s, s:s, s:I, s:o*}", "mediaType", record->media_type, "digest", record->digest,
+                          "size", (json_int_t) record->manifest_size, "platform", platform);
 
         if (entry && name) {
                 _cleanup_(reference_done) Reference reference = {};
@@ -183,7 +206,7 @@ static int save_image(Save *save, size_t first, Error *error) {
         }
         if (r >= 0 && !named)
                 r = add_to_index(save, &record, NULL, error);
-        if (r >= 0)
+        if (r >= 0 && record.kind == IMAGE_RUNNABLE) /* Docker's table knows nothing else */
                 r = add_to_docker(save, &record, tags, error);
         object_done(&image_record_type, &record);
         return r;
