@@ -179,7 +179,8 @@ def busybox_image(busybox_tar):
 class Registry:
     """Debian's docker-registry on a port of its own, on loopback, without TLS."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, more=""):
+        """more: further lines of its configuration."""
         with socket.create_server(("127.0.0.1", 0)) as probe:
             self.port = probe.getsockname()[1]
         self.address = f"127.0.0.1:{self.port}"
@@ -187,7 +188,7 @@ class Registry:
         self.log = folder / "log"
         config = folder / "config.yml"
         config.write_text(f"version: 0.1\nlog: {{level: info}}\nhttp: {{addr: {self.address}}}\n"
-                          f"storage:\n  filesystem: {{rootdirectory: {self.storage}}}\n  delete: {{enabled: true}}\n")
+                          f"storage:\n  filesystem: {{rootdirectory: {self.storage}}}\n  delete: {{enabled: true}}\n{more}")
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(["docker-registry", "serve", config], stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log)
