@@ -94,7 +94,7 @@ static bool is_one_of(const char *member, const char *const *members, size_t n) 
 static bool passes_descriptors(const char *member) {
         static const char *const members[] = { "Attach",      "Exec",       "Logs",         "Changes",
                                                "GetArchive",  "PutArchive", "Export",       "LoadImages",
-                                               "ImportImage", "SaveImages", "LoginRegistry" };
+                                               "ImportImage", "SaveImages", "CompareImages", "SignImage", "LoginRegistry" };
 
         return is_one_of(member, members, ELEMENTSOF(members));
 }

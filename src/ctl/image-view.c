@@ -13,3 +13,10 @@ char *image_familiar_name(const char *name) {
 
         return reference_parse(name, &parsed, &ignored) < 0 ? strdup(name) : reference_to_familiar(&parsed);
 }
+
+char *image_display_name(const json_t *image) {
+        const char *name = json_string_value(json_array_get(json_object_get(image, "Names"), 0));
+
+        return name ? image_familiar_name(name)
+                    : strndup(image_short_id(json_text(image, "Digest")), IMAGE_ID_SHORT);
+}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <stdio.h>
-#include <unistd.h>
 
+#include "change-list.h"
 #include "output.h"
 #include "string-util.h"
 #include "table.h"
@@ -83,75 +83,8 @@ int verb_top(void *context, char **arguments, void *options, Error *error) {
 
 /* ---- diff ---- */
 
-typedef struct Changes {
-        StringBuffer text; /* what came of an entry that is not complete */
-        json_t *list;      /* of objects, or NULL: printed at once */
-} Changes;
-
-static void changes_done(Changes *c) {
-        string_buffer_done(&c->text);
-        json_decref(c->list);
-}
-
-static int take_change(Changes *c, const char *entry) {
-        static const struct {
-                char letter;
-                const char *word;
-        } kinds[] = { { 'A', "added" }, { 'C', "changed" }, { 'D', "deleted" } };
-
-        if (!c->list) {
-                puts(entry);
-                return 0;
-        }
-        for (size_t i = 0; i < ELEMENTSOF(kinds); i++)
-                if (entry[0] == kinds[i].letter && entry[1] == ' ') {
-                        json_t *item = json_pack("{s:s, s:s}", "Kind", kinds[i].word, "Path", entry + 2);
-                        return item && json_array_append_new(c->list, item) >= 0 ? 0 : -EINVAL;
-                }
-        return -EBADMSG;
-}
-
-/* Entries end in NUL, and in a newline before it. */
-static int take_bytes(Changes *c, const char *data, size_t n) {
-        int r;
-
-        while (n > 0) {
-                const char *nul = memchr(data, 0, n);
-                size_t take = nul ? (size_t) (nul - data) : n;
-                if ((r = string_buffer_append(&c->text, data, take)) < 0)
-                        return r;
-                data += take + (nul ? 1 : 0);
-                n -= take + (nul ? 1 : 0);
-                if (!nul)
-                        continue;
-                if (c->text.size > 0 && c->text.data[c->text.size - 1] == '\n')
-                        c->text.data[c->text.size - 1] = 0;
-                if (c->text.size > 0 && (r = take_change(c, c->text.data)) < 0)
-                        return r;
-                c->text.size = 0;
-        }
-        return 0;
-}
-
-static int read_changes(Changes *c, int fd, Error *error) {
-        char buffer[16 * 1024];
-        int r = 0;
-
-        while (r >= 0) {
-                ssize_t n = read(fd, buffer, sizeof(buffer));
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n <= 0)
-                        return n < 0 ? error_set_errno(error, negative_errno(), "cannot read the changes")
-                                     : 0;
-                r = take_bytes(c, buffer, (size_t) n);
-        }
-        return error_set_errno(error, r, "cannot understand berthd");
-}
-
 int verb_diff(void *context, char **arguments, void *options, Error *error) {
         _cleanup_message_ sd_bus_message *reply = NULL;
-        _cleanup_(changes_done) Changes changes = {};
         _cleanup_free_ char *path = NULL;
         Ctl *ctl = context;
         int fd, r;
@@ -162,9 +95,6 @@ int verb_diff(void *context, char **arguments, void *options, Error *error) {
                 return ctl_cannot(error, r, "compare", arguments[0]);
         if ((r = sd_bus_message_read_basic(reply, 'h', &fd)) < 0)
                 return error_set_errno(error, r, "cannot understand berthd");
-        if (ctl_wants_json(ctl) && !(changes.list = json_array()))
-                return error_set_errno(error, -ENOMEM, "cannot compare");
-        if ((r = read_changes(&changes, fd, error)) < 0)
-                return ctl_cannot(error, r, "compare", arguments[0]);
-        return changes.list ? output_json(ctl, changes.list, error) : EXIT_SUCCESS;
+        r = change_list_print(ctl, fd, error);
+        return r < 0 ? ctl_cannot(error, r, "compare", arguments[0]) : EXIT_SUCCESS;
 }

@@ -112,6 +112,32 @@ typedef struct ImagesOptions {
 extern const Option images_options[], history_options[], rmi_options[];
 void images_options_done(void *options);
 
+/* image-tree.c */
+DECLARE_VERB(tree);
+typedef struct TreeOptions {
+        bool no_trunc;
+} TreeOptions;
+extern const Option tree_options[];
+
+/* image-mount.c */
+DECLARE_VERB(mount);
+DECLARE_VERB(unmount);
+typedef struct UnmountOptions {
+        bool all;
+} UnmountOptions;
+extern const Option unmount_options[];
+
+/* image-compare.c */
+DECLARE_VERB(compare);
+
+/* sign.c */
+DECLARE_VERB(sign);
+typedef struct SignOptions {
+        const char *key;
+        bool passphrase_stdin, insecure;
+} SignOptions;
+extern const Option sign_options[];
+
 /* transfer.c */
 DECLARE_VERB(pull);
 DECLARE_VERB(load);
