@@ -56,7 +56,7 @@ static int merge(const json_t *measured, const char *key, json_t *list) {
 static int get_usage(Ctl *ctl, Usage *usage, Error *error) {
         int r;
 
-        if ((r = job_report(ctl, "DiskUsage", NULL, NULL, NULL, &usage->report, error)) < 0 ||
+        if ((r = job_report(ctl, "DiskUsage", NULL, NULL, NULL, NULL, &usage->report, error)) < 0 ||
             (r = ctl_list(ctl, "ListImages", NULL, NULL, &usage->images, error)) < 0 ||
             (r = ctl_list_all_containers(ctl, &usage->containers, error)) < 0)
                 return r;

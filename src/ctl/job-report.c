@@ -7,14 +7,16 @@
 #include "fd-util.h"
 #include "job-report.h"
 
-static int make_call(Ctl *ctl, const char *method, int fd, AppendFilter append, void *userdata,
-                     sd_bus_message **ret, Error *error) {
+static int make_call(Ctl *ctl, const char *method, const char *const *arguments, int fd, AppendFilter append,
+                     void *userdata, sd_bus_message **ret, Error *error) {
         _cleanup_message_ sd_bus_message *m = NULL;
 
         int r = ctl_message_new(ctl, NULL, NULL, method, &m, error);
         if (r < 0)
                 return r;
-        if ((r = sd_bus_message_append(m, "h", fd)) < 0 ||
+        for (; r >= 0 && arguments && *arguments; arguments++)
+                r = sd_bus_message_append(m, "s", *arguments);
+        if (r < 0 || (r = sd_bus_message_append(m, "h", fd)) < 0 ||
             (r = sd_bus_message_open_container(m, 'a', "{sv}")) < 0 || (r = job_append_options(m)) < 0 ||
             (append && (r = append(m, userdata)) < 0) || (r = sd_bus_message_close_container(m)) < 0)
                 return error_set_errno(error, r, "cannot talk to berthd");
@@ -31,8 +33,8 @@ static int read_document(int fd, json_t **ret, Error *error) {
         return *ret ? 0 : error_set(error, ERROR_FAILED, "cannot understand the report: %s", why.text);
 }
 
-int job_report(Ctl *ctl, const char *method, AppendFilter append, void *userdata, Progress *progress,
-               json_t **ret, Error *error) {
+int job_report(Ctl *ctl, const char *method, const char *const *arguments, AppendFilter append,
+               void *userdata, Progress *progress, json_t **ret, Error *error) {
         _cleanup_close_ int fd = memfd_create("report", MFD_CLOEXEC);
         _cleanup_message_ sd_bus_message *m = NULL;
         _cleanup_job_ Job job = {};
@@ -42,7 +44,7 @@ int job_report(Ctl *ctl, const char *method, AppendFilter append, void *userdata
                 return r;
         if (fd < 0)
                 return error_set_errno(error, negative_errno(), "cannot make a file in memory");
-        if ((r = make_call(ctl, method, fd, append, userdata, &m, error)) < 0 ||
+        if ((r = make_call(ctl, method, arguments, fd, append, userdata, &m, error)) < 0 ||
             (r = job_start(ctl, m, progress, &job, NULL, error)) < 0 || (r = job_wait(&job, error)) < 0)
                 return r;
         return read_document(fd, ret, error);

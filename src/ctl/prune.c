@@ -162,7 +162,7 @@ static uint64_t containers_size(Ctl *ctl, char **names) {
         size_t i, k;
 
         if (strv_isempty(names) || ctl->host ||
-            job_report(ctl, "DiskUsage", NULL, NULL, NULL, &report, &ignored) < 0 ||
+            job_report(ctl, "DiskUsage", NULL, NULL, NULL, NULL, &report, &ignored) < 0 ||
             ctl_list_all_containers(ctl, &list, &ignored) < 0)
                 return 0;
         json_array_foreach(list, i, container)

@@ -190,6 +190,11 @@ static const Verb verbs[] = {
           "how much, and asks first. An image is used last when it is pulled, or a container made of it.",
           0, 0, .options = OPTIONS(prune_image_options), .options_size = sizeof(PruneOptions),
           .done = prune_options_done, .run = verb_prune_images },
+        { "search", "image search", IMAGES, NULL, "TERM", "Look for images in a registry",
+          "In docker.io, or in the one that stands in front of the term: quay.io/term, host:5000/term. A registry "
+          "that has no search is asked for all that it has, and then no more is known than names.",
+          1, 1, .options = OPTIONS(search_options), .options_size = sizeof(SearchOptions),
+          .done = search_options_done, .run = verb_search },
         { "login", NULL, IMAGES, NULL, "[REGISTRY]", "Log in to a registry, for pull, push and the like",
           "The registry is asked whether it knows you; then it is kept in $REGISTRY_AUTH_FILE, in the file "
           "that has a "

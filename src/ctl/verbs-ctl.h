@@ -167,6 +167,17 @@ typedef struct PushOptions {
 } PushOptions;
 extern const Option push_options[];
 
+/* search.c */
+DECLARE_VERB(search);
+typedef struct SearchOptions {
+        const char *format;
+        char **filters;
+        uint32_t limit;
+        bool insecure, no_trunc;
+} SearchOptions;
+extern const Option search_options[];
+void search_options_done(void *options);
+
 /* prune.c */
 DECLARE_VERB(prune);
 DECLARE_VERB(prune_containers);

@@ -135,6 +135,10 @@ int method_compare_images(Call *call, Error *error);
 
 int method_sign_image(Call *call, Error *error);
 
+/* ---- bus-search.c ---- */
+
+int method_search_images(Call *call, Error *error);
+
 /* ---- bus-login.c ---- */
 
 int method_login_registry(Call *call, Error *error);

@@ -58,8 +58,8 @@ int endpoint_urls(const char *registry, RegistryTrust trust, char *ret[static EN
         return 2;
 }
 
-const char *endpoint_address(const char *registry, const char *actions) {
-        return streq(registry, DOCKER_REGISTRY) && streq(actions, REGISTRY_SEARCH) ? DOCKER_INDEX : registry;
+const char *endpoint_address(const char *registry, bool searching) {
+        return searching && streq(registry, DOCKER_REGISTRY) ? DOCKER_INDEX : registry;
 }
 
 static CURLU *url_parse(const char *text) {

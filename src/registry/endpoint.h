@@ -15,11 +15,8 @@ typedef enum RegistryTrust {
 /* The one place where that is decided. `insecure` lists "host:port" and "host" (any port). */
 RegistryTrust registry_trust(const char *registry, char *const *insecure);
 
-/* The actions of a client that looks for repositories. */
-#define REGISTRY_SEARCH "search"
-
-/* The host to turn to for the actions, as the registry would be named if it were one of its own. */
-const char *endpoint_address(const char *registry, const char *actions);
+/* Who is to be asked, named like a registry: Docker Hub's searches are answered elsewhere. */
+const char *endpoint_address(const char *registry, bool searching);
 
 #define ENDPOINT_SCHEMES_MAX 2
 

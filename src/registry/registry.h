@@ -15,13 +15,14 @@ typedef struct Registry Registry;
 typedef struct RegistrySession RegistrySession;
 
 #define REGISTRY_CANCEL_FDS 2
+#define REGISTRY_SEARCH "search"
 #define REGISTRY_CREDENTIALS 2
 
 typedef struct RegistryOptions {
         const char *registry; /* as references name it: "docker.io", "host:5000" */
         const char *repository;
         const char *
-                actions; /* asked of the token server: "pull" (mirrors may do it), "pull,push"; or "search" */
+                actions; /* asked of the token server: "pull" (mirrors may do it), "pull,push"; or REGISTRY_SEARCH */
         const char *purpose;   /* begins the sentence of an error: "cannot pull host:5000/x:latest" */
         char *const *insecure; /* registries that may be reached without or with an untrusted certificate */
         const RegistriesConf *conf; /* mirrors, and who else is insecure; NULL: nothing. Borrowed */
@@ -72,7 +73,7 @@ int registry_read_blob(RegistrySession *session, const char *digest, uint64_t si
                        char **ret, Error *error);
 
 /* Repositories that have to do with the term, as an array of objects {Name, Description, Stars, Official, Automated}, at most
- * limit of them; "" is any. The client's actions must be "search". ERROR_UNSUPPORTED, or ERROR_UNAUTHORIZED: the registry can't.
+ * limit of them; "" is any. The client's actions must be REGISTRY_SEARCH. ERROR_UNSUPPORTED, or ERROR_UNAUTHORIZED: the registry can't.
  * The caller calls json_decref. */
 int registry_search(RegistrySession *session, const char *term, size_t limit, json_t **ret, Error *error);
 

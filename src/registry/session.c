@@ -152,9 +152,10 @@ static void set_endpoint_base(Endpoint *endpoint, char **url) {
 static int exchange_first(RegistrySession *session, const RegistryRequest *request, HttpResponse *ret,
                           Error *error) {
         Endpoint *endpoint = session->endpoint;
+        bool searching = streq(session->registry->actions, REGISTRY_SEARCH);
         char *urls[ENDPOINT_SCHEMES_MAX] = {};
 
-        int n = endpoint_urls(endpoint_address(endpoint->host, session->registry->actions),
+        int n = endpoint_urls(endpoint_address(endpoint->host, searching),
                               endpoint->insecure ? REGISTRY_INSECURE : REGISTRY_VERIFIED, urls);
         int r = n < 0 ? error_set(error, ERROR_OUT_OF_MEMORY, "out of memory") : 0;
         for (int i = 0; i < n; i++) {

@@ -311,6 +311,17 @@ bool reference_has_registry(const char *s) {
         return registry_length(s) > 0;
 }
 
+int reference_split_registry(const char *s, char **ret_registry, const char **ret_rest) {
+        size_t n = registry_length(s);
+        _cleanup_free_ char *registry = n > 0 ? strndup(s, n) : strdup(default_registry ?: DOCKER_REGISTRY);
+
+        if (!registry || registry_canonicalize(&registry) < 0)
+                return -ENOMEM;
+        *ret_registry = TAKE_PTR(registry);
+        *ret_rest = n > 0 ? s + n + 1 : s;
+        return 0;
+}
+
 bool reference_is_short_name(const char *s) {
         return !reference_has_registry(s) && strlen(s) <= REPOSITORY_MAX && path_is_valid(s);
 }

@@ -33,6 +33,9 @@ bool reference_has_registry(const char *s) _pure_;
 /* It is a repository's path alone: what an alias may be. */
 bool reference_is_short_name(const char *s) _pure_;
 bool registry_name_is_valid(const char *registry) _pure_; /* "HOST[:PORT]" */
+/* What a written name or search begins with: the host in front of the first slash, else the default registry. *ret_rest
+ * points behind it. Not validated. Returns 0 or -ENOMEM. */
+int reference_split_registry(const char *s, char **ret_registry, const char **ret_rest);
 /* "HOST[:PORT][/PATH]" in two canonical parts, the path "" when there is none. Returns 0, -EINVAL or -ENOMEM. */
 int registry_prefix_parse(const char *prefix, char **ret_registry, char **ret_path);
 

@@ -39,6 +39,11 @@ typedef struct WorkerRequest {
         bool verbose; /* inspect-manifest: not just the manifest, but what Docker's --verbose says */
         char **mounts; /* push: a map from digests of layers to the repository of the same registry that has them */
 
+        /* search */
+        char *term;
+        uint32_t limit;
+        char **filters; /* "stars=3" */
+
         /* Images made here */
         char *comment;
         char *author;

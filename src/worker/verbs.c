@@ -7,6 +7,7 @@
 const WorkerVerb worker_verbs[] = {
         { "pull", verb_pull, 1, STORE | WORKER_NEEDS_NETWORK },
         { "push", verb_push, 1, STORE | WORKER_NEEDS_NETWORK },
+        { "search", verb_search, 2, WORKER_NEEDS_NETWORK },
         { "login", verb_login, 2, WORKER_NEEDS_NETWORK },
         { "sign", verb_sign, 3, WORKER_NEEDS_NETWORK },
         { "create-index", verb_create_index, 0, STORE },

@@ -17,6 +17,9 @@
  *           mounts                                                 credentials        Images (with the name that each
  *                                                                                     got; none: its record changed),
  *                                                                                     Digest, Size
+ * search    reference ("host[:port]"), insecure_registries, term,
+ *           limit, filters                                         credentials, JSON
+ *                                                                  (out)              -
  * login     reference ("host[:port][/path]"), insecure_registries   credentials, the
  *                                                                  same (out)         -
  * sign      reference                                              credentials, key,
@@ -82,6 +85,7 @@ extern const WorkerVerb worker_verbs[]; /* ended by a NULL name */
 
 int verb_pull(Worker *worker, Error *error);
 int verb_push(Worker *worker, Error *error);
+int verb_search(Worker *worker, Error *error);
 int verb_login(Worker *worker, Error *error);
 int verb_sign(Worker *worker, Error *error);
 int verb_create_index(Worker *worker, Error *error);
