@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "image-mount.h"
 #include "log.h"
 #include "manager.h"
 #include "reference.h"
@@ -154,6 +155,10 @@ static int check_unused(Manager *m, const Image *image, const char *reference, E
                                  "cannot remove image %s: the index \"%s\" needs it (berthctl rmi %s)",
                                  reference, name, name);
         }
+        if (image_is_mounted(image))
+                return error_set(error, ERROR_IN_USE,
+                                 "cannot remove image %s: it is mounted (berthctl image unmount %s)",
+                                 reference, reference);
         return 0;
 }
 
@@ -176,7 +181,9 @@ int manager_remove_image(Manager *m, const char *reference, bool force, char ***
         if (!force && (r = check_unused(m, image, reference, error)) < 0)
                 return r;
         /* Its containers keep what they stand on, and so do indexes. */
-        if (!find_user(m, image) && !image_store_index_has(m->images, image->record.digest, NULL))
-                return delete_image(m, image, ret_untagged, ret_deleted, error);
-        return untag(m, image, NULL, ret_untagged, error);
+        if (find_user(m, image) || image_store_index_has(m->images, image->record.digest, NULL))
+                return untag(m, image, NULL, ret_untagged, error);
+        r = image_unmount(image, error);
+        return r < 0 ? error_prefix(error, r, "cannot remove image %s", reference)
+                     : delete_image(m, image, ret_untagged, ret_deleted, error);
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "image-mount.h"
 #include "image-prune.h"
 #include "manager.h"
 #include "string-util.h"
@@ -22,7 +23,7 @@ static PruneCandidate *list_candidates(Manager *m, size_t *ret_n) {
                 candidates[i] = (PruneCandidate){
                         .record = &image->record,
                         .named = !strv_isempty(image->names),
-                        .used = manager_count_image_users(m, image) > 0,
+                        .used = manager_count_image_users(m, image) > 0 || image_is_mounted(image),
                         .last_used = image_store_last_used(m->images, image),
                 };
         }
