@@ -30,6 +30,7 @@ static const struct {
 } meanings[] = {
         { 403, ERROR_UNAUTHORIZED, "the registry forbids it", true },
         { 404, ERROR_NO_SUCH_IMAGE, "the registry says it does not exist, or needs a login" },
+        { 405, ERROR_REGISTRY, "the registry does not do that, for it may be read-only" },
         { 406, ERROR_UNSUPPORTED, "the registry has it in no format that berth knows" },
         { 429, ERROR_REGISTRY, "the registry allows no more requests for now", true },
         { 0, ERROR_REGISTRY, NULL, true },
