@@ -264,6 +264,11 @@ static const Verb verbs[] = {
           "Remove stopped containers, and images that nobody needs",
           "It says what and how much, and asks first.", 0, 0, .options = OPTIONS(prune_system_options),
           .options_size = sizeof(PruneOptions), .done = prune_options_done, .run = verb_prune },
+        { "verify", "system check", SYSTEM, NULL, "", "Check the image store for damage",
+          "Every blob is hashed, and every layer compared with what its blob holds. The exit status is 1 when "
+          "something is wrong that was not repaired. With --repair, what nobody needs is deleted, and nobody can "
+          "pull meanwhile.",
+          0, 0, .options = OPTIONS(verify_options), .options_size = sizeof(VerifyOptions), .run = verb_verify },
         { "info", "system info", SYSTEM, NULL, "", "Show the state of berthd in short", NULL, 0, 0,
           .options = OPTIONS(system_options), .options_size = sizeof(SystemOptions), .run = verb_info },
         { "version", NULL, SYSTEM, NULL, "", "Show the versions of berthctl, berthd and what they run on",

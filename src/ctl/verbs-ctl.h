@@ -189,6 +189,14 @@ typedef struct PruneOptions {
 extern const Option prune_container_options[], prune_image_options[], prune_system_options[];
 void prune_options_done(void *options);
 
+/* verify.c */
+DECLARE_VERB(verify);
+typedef struct VerifyOptions {
+        const char *format;
+        bool repair;
+} VerifyOptions;
+extern const Option verify_options[];
+
 /* df.c */
 DECLARE_VERB(df);
 typedef struct DiskOptions {

@@ -27,6 +27,10 @@ void content_progress(ContentStore *content, const char *id, const char *status,
 /* All that was written before the call is on disk. */
 int content_sync(ContentStore *content);
 
+/* The layers must be unpacked, unless they are an artifact's; what they take then goes into the record. ERROR_CORRUPT when
+ * a layer or its blob is not here. */
+int content_complete_record(ContentStore *content, ImageRecord *record, Error *error);
+
 /* Waits until the writer has more than `offset` bytes. Returns how many it has, or 0 when it is committed and `offset`
  * is its size; a negative errno when it was aborted, or the store's owner has cancelled. */
 int64_t blob_writer_wait(BlobWriter *writer, uint64_t offset, Error *error);

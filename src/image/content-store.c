@@ -174,8 +174,7 @@ int content_add_blob(ContentStore *content, const void *data, size_t size, char 
         return *ret_digest ? 0 : error_set(error, ERROR_OUT_OF_MEMORY, "out of memory");
 }
 
-/* The layers must be unpacked, unless they are an artifact's; what they take then goes into the record. */
-static int complete_record(ContentStore *content, ImageRecord *record, Error *error) {
+int content_complete_record(ContentStore *content, ImageRecord *record, Error *error) {
         bool unpacked = record->kind != IMAGE_ARTIFACT;
 
         record->size = unpacked ? 0 : record->download_size;
@@ -214,7 +213,7 @@ static int publish(ContentStore *content, const Manifest *manifest, const void *
         int r = image_record_build(manifest, digest, manifest_size, config, config_size, record, error);
         if (r < 0)
                 return r;
-        r = complete_record(content, record, error);
+        r = content_complete_record(content, record, error);
         if (r >= 0)
                 r = content_add_blob(content, config, config_size, NULL, error);
         if (r >= 0)
@@ -262,7 +261,7 @@ int content_find_image(ContentStore *content, const char *manifest_digest, Image
                 return error_set(error, ERROR_OUT_OF_MEMORY, "out of memory");
         if (r < 0)
                 return 0; /* none, or one that is to be made anew */
-        if (complete_record(content, ret, NULL) < 0 || !content_has_blob(content, manifest_digest, NULL) ||
+        if (content_complete_record(content, ret, NULL) < 0 || !content_has_blob(content, manifest_digest, NULL) ||
             !content_has_blob(content, ret->id, NULL)) {
                 object_done(&image_record_type, ret);
                 return 0;

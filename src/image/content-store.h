@@ -92,3 +92,13 @@ int unpack_fd(LayerUnpack *unpack);
  * returns 0; *ret_diff_id and *ret_size (both may be NULL) tell about it. ERROR_CORRUPT for a wrong digest, ERROR_LIMIT
  * for a bomb: nothing is left of it then. */
 int unpack_wait(LayerUnpack *unpack, char **ret_diff_id, uint64_t *ret_size, Error *error);
+
+/* The layer once more, out of its blob, in a folder of its own in layers/: to compare with, or to replace one that is
+ * damaged (reclaim.h). Blocks; from any thread. layer->diff_id must be known, and come out. */
+typedef struct UnpackedCopy {
+        char *name;         /* ".tmp-…"; NULL: it has found its place */
+        int lock_fd, fs_fd; /* the sweep leaves it alone while lock_fd is open */
+        uint64_t size;
+} UnpackedCopy;
+int unpack_anew(ContentStore *content, const ImageLayer *layer, UnpackedCopy *ret, Error *error);
+void unpacked_copy_remove(ContentStore *content, UnpackedCopy *copy);

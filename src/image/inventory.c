@@ -86,6 +86,20 @@ static int load_record(ContentStore *content, StoredImage *image, Error *error) 
         return 0;
 }
 
+int content_restore_record(ContentStore *content, const char *digest, ImageRecord *ret, Error *error) {
+        int r = image_record_from_blobs(content, digest, ret, error);
+
+        if (r < 0)
+                return r;
+        if (ret->kind != IMAGE_INDEX)
+                r = content_complete_record(content, ret, error);
+        if (r >= 0)
+                r = content_update_record(content, ret, error);
+        if (r < 0)
+                object_done(&image_record_type, ret);
+        return r;
+}
+
 /* ---- the images ---- */
 
 StoredImage *inventory_find(Inventory *inventory, const char *digest) {

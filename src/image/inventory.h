@@ -31,5 +31,7 @@ bool inventory_is_complete(const Inventory *inventory);
 /* Who needs what; borrows from the inventory. */
 int inventory_pieces(const Inventory *inventory, PieceTable **ret);
 
+/* Writes the record's file anew, out of the blobs, when all that it needs is there. */
+int content_restore_record(ContentStore *content, const char *digest, ImageRecord *ret, Error *error);
 /* The record as the blobs say it, without what layers take unpacked. */
 int image_record_from_blobs(ContentStore *content, const char *digest, ImageRecord *ret, Error *error);

@@ -275,8 +275,8 @@ static int make_folder(LayerUnpack *unpack) {
         return fchmod(unpack->fs_fd, 0755) < 0 ? negative_errno() : 0;
 }
 
-static int publish_folder(LayerUnpack *unpack, Error *error) {
-        ContentStore *content = unpack->content;
+/* What was unpacked is what it should be; the folder gets its description. */
+static int complete_folder(LayerUnpack *unpack, Error *error) {
         ImageLayer layer = { .diff_id = unpack->diff_id, .unpacked_size = unpack->statistics.size };
 
         if (unpack->expected_diff_id && !streq(unpack->expected_diff_id, unpack->diff_id))
@@ -284,8 +284,16 @@ static int publish_folder(LayerUnpack *unpack, Error *error) {
                                  "the content of layer %s is wrong: its uncompressed digest is %s",
                                  unpack->expected_diff_id, unpack->diff_id);
         int r = object_save_at(&image_layer_type, &layer, unpack->temporary_fd, "layer.json", false);
-        if (r >= 0)
-                r = content_sync(content);
+        return r < 0 ? error_set_errno(error, r, "can't store layer %.19s", unpack->diff_id) : 0;
+}
+
+static int publish_folder(LayerUnpack *unpack, Error *error) {
+        ContentStore *content = unpack->content;
+
+        int r = complete_folder(unpack, error);
+        if (r < 0)
+                return r;
+        r = content_sync(content);
         if (r >= 0 && renameat2(content->layers_fd, unpack->temporary, content->layers_fd,
                                 digest_hex(unpack->diff_id), RENAME_NOREPLACE) < 0)
                 r = negative_errno();
@@ -386,8 +394,8 @@ static LayerUnpack *unpack_free(LayerUnpack *unpack) {
 }
 DEFINE_CLEANUP(LayerUnpack *, unpack_free);
 
-int unpack_start(ContentStore *content, const ImageLayer *layer, BlobWriter *writer, const char *progress_id,
-                 LayerUnpack **ret, Error *error) {
+static int unpack_new(ContentStore *content, const ImageLayer *layer, BlobWriter *writer,
+                      const char *progress_id, LayerUnpack **ret, Error *error) {
         _cleanup_(unpack_freep) LayerUnpack *unpack = new0(LayerUnpack, 1);
 
         if (!unpack)
@@ -400,10 +408,21 @@ int unpack_start(ContentStore *content, const ImageLayer *layer, BlobWriter *wri
             free_and_strdup(&unpack->expected_diff_id, layer->diff_id) < 0 ||
             free_and_strdup(&unpack->progress_id, progress_id) < 0)
                 return error_set(error, ERROR_OUT_OF_MEMORY, "out of memory");
+        *ret = TAKE_PTR(unpack);
+        return 0;
+}
+
+int unpack_start(ContentStore *content, const ImageLayer *layer, BlobWriter *writer, const char *progress_id,
+                 LayerUnpack **ret, Error *error) {
+        _cleanup_(unpack_freep) LayerUnpack *unpack = NULL;
+
+        int r = unpack_new(content, layer, writer, progress_id, &unpack, error);
+        if (r < 0)
+                return r;
         unpack->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         if (unpack->event_fd < 0)
                 return error_set_errno(error, negative_errno(), "can't make an event descriptor");
-        int r = -pthread_create(&unpack->thread, NULL, unpack_thread, unpack);
+        r = -pthread_create(&unpack->thread, NULL, unpack_thread, unpack);
         if (r < 0)
                 return error_set_errno(error, r, "can't start a thread");
         *ret = TAKE_PTR(unpack);
@@ -428,4 +447,44 @@ int unpack_wait(LayerUnpack *unpack, char **ret_diff_id, uint64_t *ret_size, Err
                 return 0;
         *ret_diff_id = strdup(unpack->diff_id);
         return *ret_diff_id ? 0 : error_set(error, ERROR_OUT_OF_MEMORY, "out of memory");
+}
+
+/* ---- beside the layer ---- */
+
+int unpack_anew(ContentStore *content, const ImageLayer *layer, UnpackedCopy *ret, Error *error) {
+        _cleanup_(unpack_freep) LayerUnpack *unpack = NULL;
+
+        int r = unpack_new(content, layer, NULL, layer->digest, &unpack, error);
+        if (r < 0)
+                return r;
+        take_slot(unpack);
+        r = make_folder(unpack);
+        if (r < 0)
+                error_set_errno(error, r, "can't make a folder in the image store");
+        if (r >= 0)
+                r = open_input(unpack, error);
+        if (r >= 0)
+                r = run_pipeline(unpack, error);
+        if (r >= 0)
+                r = complete_folder(unpack, error);
+        give_slot_back(unpack);
+        if (r < 0) {
+                remove_folder(unpack);
+                return r;
+        }
+        *ret = (UnpackedCopy){
+                .name = TAKE_PTR(unpack->temporary),
+                .lock_fd = TAKE_FD(unpack->temporary_fd),
+                .fs_fd = TAKE_FD(unpack->fs_fd),
+                .size = unpack->statistics.size,
+        };
+        return 0;
+}
+
+void unpacked_copy_remove(ContentStore *content, UnpackedCopy *copy) {
+        copy->fs_fd = safe_close(copy->fs_fd);
+        if (copy->name)
+                (void) remove_tree_at(content->layers_fd, copy->name);
+        copy->name = (free(copy->name), NULL);
+        copy->lock_fd = safe_close(copy->lock_fd);
 }

@@ -161,6 +161,14 @@ int piece_table_sizes(PieceTable *table, const ImageRecord *record, ImageSizes *
         return for_each(table, record, add_size, ret);
 }
 
+size_t piece_table_length(const PieceTable *table) {
+        return table->n;
+}
+
+const ImagePiece *piece_table_at(const PieceTable *table, size_t i) {
+        return &table->items[i].piece;
+}
+
 unsigned piece_table_users(const PieceTable *table, PieceKind kind, const char *digest) {
         const TableItem *item = find(table, kind, digest);
 

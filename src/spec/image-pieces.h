@@ -44,6 +44,9 @@ DEFINE_CLEANUP(PieceTable *, piece_table_free);
 
 /* Of an image of the table. 0 or -ENOMEM. */
 int piece_table_sizes(PieceTable *table, const ImageRecord *record, ImageSizes *ret);
+/* All pieces, each once. */
+size_t piece_table_length(const PieceTable *table);
+const ImagePiece *piece_table_at(const PieceTable *table, size_t i);
 /* How many images of the table have this piece. */
 unsigned piece_table_users(const PieceTable *table, PieceKind kind, const char *digest);
 /* The image goes: *ret_freed (may be NULL) is what nobody else has. Once for each image. */

@@ -25,6 +25,7 @@ const WorkerVerb worker_verbs[] = {
         { "remove", verb_remove, 0, STORE },
         { "prune", verb_prune, 0, STORE },
         { "sweep", verb_sweep, 0, STORE },
+        { "verify", verb_verify, 1, STORE },
         { "usage", verb_usage, 1, WORKER_NEEDS_FILES },
         { "logs", verb_logs, 1, WORKER_NEEDS_JOURNAL },
         {},

@@ -44,6 +44,7 @@
  * prune     blobs, layers, records (hex)                           -                  Size
  *           or everything: all that no image needs                 -                  Size
  * sweep     everything, layers (those in use)                      -                  Size
+ * verify    repair, layers (of containers that run)                JSON (out)         Images (whose records were repaired)
  * usage     -                                                      JSON (out)         -
  * logs      see logs.c                                             stream (out)       -
  *
@@ -103,6 +104,7 @@ int verb_stat(Worker *worker, Error *error);
 int verb_remove(Worker *worker, Error *error);
 int verb_prune(Worker *worker, Error *error);
 int verb_sweep(Worker *worker, Error *error);
+int verb_verify(Worker *worker, Error *error);
 int verb_usage(Worker *worker, Error *error);
 int verb_logs(Worker *worker, Error *error);
 
