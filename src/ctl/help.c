@@ -28,7 +28,7 @@ int verb_help(void *context, char **arguments, void *options, Error *error) {
         }
         const Verb *verb = verb_find(&berthctl_program, arguments, &n_words);
         if (!verb)
-                return verb_report_unknown(&berthctl_program, arguments[0], error);
+                return verb_report_unknown(&berthctl_program, arguments, error);
         return program_help(&berthctl_program, verb, stdout);
 }
 

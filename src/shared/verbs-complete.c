@@ -52,10 +52,28 @@ static void offer_signals(const Completion *c) {
                         offer(c, signal_to_string(i, buffer), sigdescr_np(i));
 }
 
-static void offer_verbs(const Completion *c) {
-        for (const Verb *v = c->program->verbs; v->name; v++)
-                if (!(v->flags & VERB_HIDDEN))
+/* Of verbs of two words the first one, once. */
+static int offer_verbs(const Completion *c) {
+        _cleanup_strv_free_ char **nouns = NULL;
+        int r = 0;
+
+        for (const Verb *v = c->program->verbs; v->name && r >= 0; v++) {
+                size_t n = strcspn(v->name, " ");
+                if (v->flags & VERB_HIDDEN)
+                        continue;
+                if (v->name[n] == 0) {
                         offer(c, v->name, v->help);
+                        continue;
+                }
+                _cleanup_free_ char *noun = strndup(v->name, n);
+                if (!noun)
+                        return -ENOMEM;
+                if (!strv_contains(nouns, noun))
+                        r = strv_extend(&nouns, noun);
+        }
+        STRV_FOREACH(noun, nouns)
+                offer(c, *noun, NULL);
+        return r;
 }
 
 static int offer_kind(const Completion *c, WordKind kind, const char *choices) {
@@ -76,8 +94,7 @@ static int offer_kind(const Completion *c, WordKind kind, const char *choices) {
                 offer_signals(c);
                 return 0;
         case WORD_VERB:
-                offer_verbs(c);
-                return 0;
+                return offer_verbs(c);
         case WORD_CONTAINER_PATH:
                 /* "web:/etc/": the next word has no space in front; a local path is the shell's business. */
                 fputs(strchr(c->word, ':') ? ":nospace\n" : ":nospace\n:file\n", c->out);
@@ -194,28 +211,12 @@ static int complete_arguments(Completion *c, const Verb *verb, char **words, siz
 
 /* "container <TAB>" offers the verbs of that noun. */
 static int offer_noun(const Completion *c, const char *noun) {
-        for (const Verb *v = c->program->verbs; v->name; v++) {
-                if (v->flags & VERB_HIDDEN)
-                        continue;
-                _cleanup_strv_free_ char **aliases = NULL;
-                int r = strv_split(strempty(v->aliases), "|", &aliases);
-                if (r < 0)
-                        return r;
-                size_t n = strlen(noun);
-                STRV_FOREACH(a, aliases)
-                        if (strncmp(*a, noun, n) == 0 && (*a)[n] == ' ')
-                                offer(c, *a + n + 1, v->help);
-                if (v->noun && streq(v->noun, noun))
-                        offer(c, v->name, v->help);
-        }
-        return 0;
-}
+        _cleanup_strv_free_ char **verbs = NULL;
 
-static bool is_noun(const Program *program, const char *word) {
-        for (const Verb *v = program->verbs; v->name; v++)
-                if (v->noun && streq(v->noun, word))
-                        return true;
-        return false;
+        int r = verb_list_of_noun(c->program, noun, true, &verbs);
+        STRV_FOREACH(s, verbs)
+                offer(c, *s, NULL);
+        return r;
 }
 
 int program_complete(const Program *program, void *context, char **words, FILE *out) {
@@ -235,7 +236,7 @@ int program_complete(const Program *program, void *context, char **words, FILE *
                 int r = complete_option(&c, wanting);
                 return r != 0 ? r : offer_kind(&c, WORD_VERB, NULL);
         }
-        if (at + 1 == n && is_noun(program, words[at]))
+        if (at + 1 == n && verb_is_noun(program, words[at]))
                 return offer_noun(&c, words[at]);
         const Verb *verb = verb_find(program, words + at, &n_words);
         if (!verb || at + n_words > n)

@@ -26,14 +26,17 @@ static bool alias_matches(const char *aliases, const char *first, const char *se
         return false;
 }
 
+static bool verb_is_spelled(const Verb *v, const char *first, const char *second) {
+        return alias_matches(v->name, first, second) || alias_matches(v->aliases, first, second);
+}
+
 static const Verb *find_noun_and_verb(const Program *program, const char *noun, const char *word) {
         /* "image rm" is an alias of rmi, and not rm: what is spelled out goes before the rule. */
         for (const Verb *v = program->verbs; v->name; v++)
-                if (alias_matches(v->aliases, noun, word))
+                if (verb_is_spelled(v, noun, word))
                         return v;
         for (const Verb *v = program->verbs; v->name; v++)
-                if (v->noun && streq(v->noun, noun) &&
-                    (streq(v->name, word) || alias_matches(v->aliases, word, NULL)))
+                if (v->noun && streq(v->noun, noun) && verb_is_spelled(v, word, NULL))
                         return v;
         return NULL;
 }
@@ -46,47 +49,121 @@ const Verb *verb_find(const Program *program, char *const *words, size_t *ret_wo
                 return verb;
         }
         for (const Verb *v = program->verbs; words[0] && v->name; v++)
-                if (streq(v->name, words[0]) || alias_matches(v->aliases, words[0], NULL)) {
+                if (verb_is_spelled(v, words[0], NULL)) {
                         *ret_words = 1;
                         return v;
                 }
         return NULL;
 }
 
-/* All one-word spellings, for suggestions. */
-static int collect_spellings(const Program *program, char ***ret) {
-        _cleanup_strv_free_ char **spellings = NULL;
-        int r;
+/* ---- for suggestions and completion ---- */
 
-        for (const Verb *v = program->verbs; v->name; v++) {
-                if (v->flags & VERB_HIDDEN)
-                        continue;
-                _cleanup_strv_free_ char **aliases = NULL;
-                if ((r = strv_extend(&spellings, v->name)) < 0 ||
-                    (r = strv_split(strempty(v->aliases), "|", &aliases)) < 0)
-                        return r;
-                STRV_FOREACH(alias, aliases)
-                        if ((r = strv_extend(&spellings, *alias)) < 0)
-                                return r;
-        }
-        *ret = TAKE_PTR(spellings);
-        return 0;
+static int add_spellings(const Verb *v, char ***ret) {
+        _cleanup_strv_free_ char **aliases = NULL;
+
+        int r = strv_extend(ret, v->name);
+        if (r >= 0)
+                r = strv_split(strempty(v->aliases), "|", &aliases);
+        STRV_FOREACH(alias, aliases)
+                if (r >= 0)
+                        r = strv_extend(ret, *alias);
+        return r;
 }
 
-int verb_report_unknown(const Program *program, const char *word, Error *error) {
+static int collect_spellings(const Program *program, char ***ret) {
+        int r = 0;
+
+        for (const Verb *v = program->verbs; v->name && r >= 0; v++)
+                if (!(v->flags & VERB_HIDDEN))
+                        r = add_spellings(v, ret);
+        return r;
+}
+
+/* What follows the noun in a spelling, or NULL. */
+static const char *after_noun(const char *spelling, const char *noun) {
+        const char *rest = startswith(spelling, noun);
+
+        return rest && *rest == ' ' ? rest + 1 : NULL;
+}
+
+static bool is_noun_of(const char *spellings, const char *noun) {
+        for (const char *p = spellings; p; p = strchr(p, '|')) {
+                p += *p == '|';
+                if (after_noun(p, noun))
+                        return true;
+        }
+        return false;
+}
+
+bool verb_is_noun(const Program *program, const char *word) {
+        for (const Verb *v = program->verbs; v->name; v++)
+                if (streq(strempty(v->noun), word) || is_noun_of(v->name, word) ||
+                    is_noun_of(v->aliases, word))
+                        return true;
+        return false;
+}
+
+static int add_word(const char *word, const Verb *v, bool with_help, char ***ret) {
+        _cleanup_free_ char *line = with_help ? string_join(word, "\t", v->help) : strdup(word);
+
+        if (!line)
+                return -ENOMEM;
+        return strv_contains(*ret, line) ? 0 : strv_extend(ret, line);
+}
+
+int verb_list_of_noun(const Program *program, const char *noun, bool with_help, char ***ret) {
+        _cleanup_strv_free_ char **list = NULL;
+        int r = 0;
+
+        for (const Verb *v = program->verbs; v->name && r >= 0; v++) {
+                _cleanup_strv_free_ char **spellings = NULL;
+                r = add_spellings(v, &spellings);
+                STRV_FOREACH(s, spellings) {
+                        const char *word = after_noun(*s, noun);
+                        if (word && r >= 0)
+                                r = add_word(word, v, with_help, &list);
+                }
+                if (r >= 0 && v->noun && streq(v->noun, noun) && !(v->flags & VERB_HIDDEN))
+                        r = add_word(v->name, v, with_help, &list);
+        }
+        if (r >= 0)
+                *ret = TAKE_PTR(list);
+        return r;
+}
+
+/* "image", and maybe a word that is none of its verbs. */
+static int report_noun(const Program *program, char *const *words, Error *error) {
+        _cleanup_strv_free_ char **verbs = NULL;
+
+        int r = verb_list_of_noun(program, words[0], false, &verbs);
+        if (r < 0)
+                return error_set_errno(error, r, "cannot parse the command line");
+        strv_sort(verbs);
+        _cleanup_free_ char *list = strv_join(verbs, ", ");
+        if (!words[1])
+                return error_set(error, ERROR_INVALID, "\"%s\" needs a verb: %s", words[0], strempty(list));
+        return error_set(error, ERROR_INVALID, "\"%s\" has no verb \"%s\": there are %s", words[0], words[1],
+                         strempty(list));
+}
+
+int verb_report_unknown(const Program *program, char *const *words, Error *error) {
         _cleanup_strv_free_ char **spellings = NULL;
         Suggestion suggestion;
 
+        if (verb_is_noun(program, words[0]))
+                return report_noun(program, words, error);
         int r = collect_spellings(program, &spellings);
         if (r < 0)
                 return error_set_errno(error, r, "cannot parse the command line");
-        suggestion_init(&suggestion, word);
-        STRV_FOREACH(s, spellings)
+        suggestion_init(&suggestion, words[0]);
+        STRV_FOREACH(s, spellings) {
+                (*s)[strcspn(*s, " ")] = 0;
                 suggestion_consider(&suggestion, *s);
+        }
         if (suggestion.best)
-                return error_set(error, ERROR_INVALID, "unknown verb \"%s\"; did you mean \"%s\"?", word,
+                return error_set(error, ERROR_INVALID, "unknown verb \"%s\"; did you mean \"%s\"?", words[0],
                                  suggestion.best);
-        return error_set(error, ERROR_INVALID, "unknown verb \"%s\" (%s help lists them)", word,
+        return error_set(error, ERROR_INVALID, "unknown verb \"%s\" (%s help lists them)", words[0],
                          program->name);
 }
 
@@ -200,7 +277,7 @@ static int choose_verb(const Program *program, void *context, CommonOptions *com
         char **words = **arguments ? *arguments : fallback;
         const Verb *verb = verb_find(program, words, &n_words);
         if (!verb)
-                return verb_report_unknown(program, words[0], error);
+                return verb_report_unknown(program, words, error);
         if (words != fallback)
                 *arguments += n_words;
         *ret = verb;

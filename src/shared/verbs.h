@@ -18,7 +18,7 @@ typedef enum VerbFlags {
 } VerbFlags;
 
 typedef struct Verb {
-        const char *name;
+        const char *name;        /* one word, or two: "image prune" */
         const char *aliases;     /* further spellings, "ps|container ls" */
         const char *group;       /* heading in the help */
         const char *noun;        /* "container": "container NAME" is a spelling, too */
@@ -53,8 +53,12 @@ int program_run(const Program *program, void *context, int argc, char **argv);
  * many words it took. */
 const Verb *verb_find(const Program *program, char *const *words, size_t *ret_words);
 
-/* The error for a word that is no verb, with a suggestion. */
-int verb_report_unknown(const Program *program, const char *word, Error *error);
+/* The word begins verbs of two words. */
+bool verb_is_noun(const Program *program, const char *word);
+/* The words that follow the noun in verbs that are to be seen, each once: with the help behind a tab when asked for. */
+int verb_list_of_noun(const Program *program, const char *noun, bool with_help, char ***ret);
+/* The error for words of which the first ones are no verb, with a suggestion. */
+int verb_report_unknown(const Program *program, char *const *words, Error *error);
 
 /* Help for one verb, or for all of them (verb NULL), as wide as the terminal. */
 int program_help(const Program *program, const Verb *verb, FILE *out);

@@ -117,6 +117,8 @@ static const Verb verbs[] = {
           .run = run_do },
         { "enter", NULL, "Group", "thing", "NAME COMMAND…", "Enter it", NULL, 1, VERB_ANY,
           VERB_OPTIONS_FIRST | VERB_CONTAINER_STATUS, WORD_CONTAINER, WORD_NONE, .run = run_fail },
+        { "chest open", "chest unlock", "Group", NULL, "", "Open it", NULL, 0, 0, .run = run_do },
+        { "chest close", NULL, "Group", NULL, "", "Close it", NULL, 0, 0, .run = run_do },
         { "secret", NULL, "Group", NULL, "", "Hidden", NULL, 0, 0, VERB_HIDDEN, .run = run_do },
         {},
 };
@@ -143,7 +145,26 @@ static void test_dispatch(void) {
         CHECK(run(&g, ARGUMENTS("test", "do")) == 1);
         CHECK(run(&g, ARGUMENTS("test", "do", "1", "2", "3", "4")) == 1);
         CHECK(run(&g, ARGUMENTS("test", "od")) == 1);
+        CHECK(run(&g, ARGUMENTS("test", "chest", "open")) == 40);
+        CHECK(run(&g, ARGUMENTS("test", "chest", "unlock")) == 40);
+        CHECK(run(&g, ARGUMENTS("test", "chest")) == 1);
         CHECK(run(&g, ARGUMENTS("test", "secret", "x")) == 1);
+}
+
+static void check_unknown(char **words, const char *message) {
+        _cleanup_error_ Error error = {};
+
+        CHECK(verb_report_unknown(&program, words, &error) == -EINVAL);
+        CHECK_STRING(error.message, message);
+}
+
+static void test_unknown(void) {
+        check_unknown(ARGUMENTS("chst"), "unknown verb \"chst\"; did you mean \"chest\"?");
+        check_unknown(ARGUMENTS("entre"), "unknown verb \"entre\"; did you mean \"enter\"?");
+        check_unknown(ARGUMENTS("chest"), "\"chest\" needs a verb: close, open, unlock");
+        check_unknown(ARGUMENTS("chest", "opne"),
+                      "\"chest\" has no verb \"opne\": there are close, open, unlock");
+        check_unknown(ARGUMENTS("thing"), "\"thing\" needs a verb: do, enter, ls");
 }
 
 static char *completions(char **words) {
@@ -166,6 +187,8 @@ static void test_completion(void) {
         check_completion(ARGUMENTS("sec"), "");
         check_completion(ARGUMENTS("thing", "e"), "enter\tEnter it\n");
         check_completion(ARGUMENTS("thing", "l"), "ls\tDo something\n");
+        check_completion(ARGUMENTS("che"), "chest\n");
+        check_completion(ARGUMENTS("chest", "o"), "open\tOpen it\n");
         check_completion(ARGUMENTS("do", "w"), "web\tnginx\n");
         check_completion(ARGUMENTS("do", "a", "--text=t"), "--text=two\n");
         check_completion(ARGUMENTS("do", "-ft", "o"), "one\n");
@@ -199,7 +222,7 @@ static void test_help(void) {
 
         CHECK(program_help(&program, NULL, out) >= 0);
         fclose(out);
-        CHECK(strstr(text, "  do NAME…") && !strstr(text, "secret"));
+        CHECK(strstr(text, "\n  chest open") && strstr(text, "  do NAME…") && !strstr(text, "secret"));
         out = open_memstream(&manual, &size);
         CHECK(program_manual(&program, out) >= 0);
         fclose(out);
@@ -218,6 +241,7 @@ int main(void) {
         CHECK(dup2(saved, STDERR_FILENO) >= 0);
         test_options();
         test_bad_options();
+        test_unknown();
         test_completion();
         test_suggestions();
         test_help();
