@@ -306,6 +306,23 @@ int load_archive_need_layer(LoadArchive *archive, LoadFile *file, const char *di
         return 0;
 }
 
+/* It was unpacked on the chance that it is a layer; what became of that does not matter. */
+int load_archive_need_blob(LoadArchive *archive, LoadFile *file, Error *error) {
+        char digest[DIGEST_TEXT_SIZE];
+
+        (void) finish_blob(archive, file, NULL);
+        if (file->digest)
+                return 0;
+        if (!file->text)
+                return error_set(error, ERROR_CORRUPT, "\"%.100s\" in the archive is not a blob",
+                                 file->path);
+        digest_of(file->text, file->size, digest);
+        bool existed = content_has_blob(archive->content, digest, NULL);
+        int r = content_add_blob(archive->content, file->text, file->size, &file->digest, error);
+        file->added_blob = r >= 0 && !existed;
+        return r;
+}
+
 /* Nothing is listed that was here before, so this never takes more than the archive brought. */
 static void reclaim_unneeded(LoadArchive *archive) {
         _cleanup_strv_free_ char **blobs = NULL, **layers = NULL;

@@ -39,5 +39,7 @@ LoadFile *load_archive_find(LoadArchive *archive, const char *path);
 LoadFile *load_archive_find_blob(LoadArchive *archive, const char *digest);
 /* Waits until the layer is unpacked (unpacks it, should nobody have begun) and is what it must be. */
 int load_archive_need_layer(LoadArchive *archive, LoadFile *file, const char *diff_id, Error *error);
+/* Waits until the file is a blob here, whatever is in it. */
+int load_archive_need_blob(LoadArchive *archive, LoadFile *file, Error *error);
 /* Ends all that is under way, and deletes what came in and no image record needs. */
 void load_archive_done(LoadArchive *archive);

@@ -76,8 +76,11 @@ static int add_image(Load *load, const void *manifest_data, size_t manifest_size
         if (r < 0)
                 return r;
         for (size_t i = 0; r >= 0 && i < record.layers.n; i++)
-                r = load_archive_need_layer(&load->archive, layers[i],
-                                            LIST_ITEM(&record.layers, ImageLayer, i)->diff_id, error);
+                r = manifest->artifact_type
+                            ? load_archive_need_blob(&load->archive, layers[i], error)
+                            : load_archive_need_layer(&load->archive, layers[i],
+                                                      LIST_ITEM(&record.layers, ImageLayer, i)->diff_id,
+                                                      error);
         object_done(&image_record_type, &record);
         if (r < 0)
                 return r;
@@ -103,9 +106,15 @@ static int add_oci_manifest(Load *load, const LoadFile *file, const char *media_
 
         if (!layers)
                 return out_of_memory(error);
-        if (!config || !config->text)
+        /* An artifact's may be anything, so it may have been taken for a layer. */
+        if (!config || (!config->text && !manifest->artifact_type))
                 return error_set(error, ERROR_CORRUPT, "the archive has no valid config %s",
                                  manifest->config.digest);
+        if (!config->text) {
+                int r = load_archive_need_blob(&load->archive, config, error);
+                if (r < 0)
+                        return r;
+        }
         for (size_t i = 0; i < manifest->layers.n; i++) {
                 const Descriptor *layer = LIST_ITEM(&manifest->layers, Descriptor, i);
                 layers[i] = load_archive_find_blob(&load->archive, layer->digest);
@@ -239,7 +248,8 @@ static int load_docker_entry(Load *load, const json_t *entry, Error *error) {
                 return error_set(error, ERROR_CORRUPT, "the archive has no config \"%.100s\"",
                                  strempty(config_path));
         if (strv_length(layers) > image_limits()->layers)
-                return image_limit_exceeded(error, "Layers", "an image of the archive has more than %llu layers",
+                return image_limit_exceeded(error, "Layers",
+                                            "an image of the archive has more than %llu layers",
                                             (unsigned long long) image_limits()->layers);
 
         digest_of(config->text, config->size, digest);

@@ -91,9 +91,8 @@ static int get_config(Pull *pull, PullImage *image, Error *error) {
 }
 
 /* A registry that knows no indexes gives what it has; whoever named a platform wants that one. */
-static int check_platform(Pull *pull, const PullImage *image, Error *error) {
+static int check_platform(Pull *pull, const ImageRecord *record, Error *error) {
         _cleanup_(platform_done) Platform platform = {};
-        const ImageRecord *record = &image->record;
 
         if (isempty(pull->worker->request.platform) || record->kind == IMAGE_ARTIFACT)
                 return 0;
@@ -154,7 +153,7 @@ static int fetch_image(Pull *pull, PullImage *image, ImageRecord *ret, Error *er
         int r = get_config(pull, image, error);
         if (r < 0)
                 return r;
-        r = check_platform(pull, image, error);
+        r = check_platform(pull, &image->record, error);
         if (r < 0)
                 return r;
         r = pull_layers(pull, &image->record.layers, image->record.kind != IMAGE_ARTIFACT, error);
@@ -203,7 +202,9 @@ static int bring_image(Pull *pull, PullImage *image, const Reference *reference,
                 if (r < 0)
                         return r;
         }
-        r = send_image(pull, &record, reference, existed, error);
+        r = check_platform(pull, &record, error);
+        if (r >= 0)
+                r = send_image(pull, &record, reference, existed, error);
         object_done(&image_record_type, &record);
         *ret_existed = existed;
         return r;
