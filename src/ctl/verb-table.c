@@ -110,7 +110,7 @@ static const Verb verbs[] = {
           1, VERB_ANY, .first = WORD_CONTAINER_STOPPED, .more = WORD_CONTAINER_STOPPED,
           .options = OPTIONS(rm_options), .options_size = sizeof(LifecycleOptions), .run = verb_rm },
 
-        { "container-prune", "container prune", CONTAINERS, NULL, "", "Remove all stopped containers",
+        { "container prune", NULL, CONTAINERS, NULL, "", "Remove all stopped containers",
           "It says which and how much, and asks first.", 0, 0, .options = OPTIONS(prune_container_options),
           .options_size = sizeof(PruneOptions), .done = prune_options_done, .run = verb_prune_containers },
 
@@ -184,7 +184,7 @@ static const Verb verbs[] = {
         { "history", NULL, IMAGES, "image", "IMAGE", "Show the steps that made an image", NULL, 1, 1,
           .first = WORD_IMAGE, .options = OPTIONS(history_options), .options_size = sizeof(ImagesOptions),
           .run = verb_history },
-        { "image-prune", "image prune", IMAGES, NULL, "", "Remove images that nobody needs",
+        { "image prune", NULL, IMAGES, NULL, "", "Remove images that nobody needs",
           "Those without a name; with --all also those that no container has, running or not. It says which "
           "and "
           "how much, and asks first. An image is used last when it is pulled, or a container made of it.",
@@ -232,20 +232,20 @@ static const Verb verbs[] = {
           "Policy= in berth.registries.conf(5) makes pulls want such signatures.",
           1, 1, .first = WORD_IMAGE, .options = OPTIONS(sign_options), .options_size = sizeof(SignOptions),
           .run = verb_sign },
-        { "image-show", "image inspect|image show", IMAGES, NULL, "IMAGE…",
+        { "image show", "image inspect", IMAGES, NULL, "IMAGE…",
           "Show all that is known of images, as JSON", NULL, 1, VERB_ANY, VERB_HIDDEN, WORD_IMAGE,
           WORD_IMAGE, OPTIONS(show_options), sizeof(ShowOptions), .run = verb_show_image },
-        { "manifest-create", "manifest create", IMAGES, NULL, "NAME[:TAG] IMAGE…",
+        { "manifest create", NULL, IMAGES, NULL, "NAME[:TAG] IMAGE…",
           "Make an index of images for several platforms",
           "The images are here, each for another platform. push brings an index and its images to a registry; run "
           "takes the image for this machine.",
           2, VERB_ANY, .more = WORD_IMAGE, .options = OPTIONS(manifest_create_options),
           .options_size = sizeof(ManifestOptions), .run = verb_manifest_create },
-        { "manifest-add", "manifest add", IMAGES, NULL, "INDEX IMAGE…", "Add images to an index", NULL, 2,
+        { "manifest add", NULL, IMAGES, NULL, "INDEX IMAGE…", "Add images to an index", NULL, 2,
           VERB_ANY, .first = WORD_IMAGE, .more = WORD_IMAGE, .run = verb_manifest_add },
-        { "manifest-remove", "manifest remove", IMAGES, NULL, "INDEX IMAGE…", "Take images out of an index",
+        { "manifest remove", NULL, IMAGES, NULL, "INDEX IMAGE…", "Take images out of an index",
           NULL, 2, VERB_ANY, .first = WORD_IMAGE, .more = WORD_IMAGE, .run = verb_manifest_remove },
-        { "manifest-inspect", "manifest inspect|manifest show", IMAGES, NULL, "IMAGE",
+        { "manifest inspect", "manifest show", IMAGES, NULL, "IMAGE",
           "Show the manifest or the index of an image, here or in a registry",
           "What is here is shown as it is here; else the registry is asked, and nothing is pulled.", 1, 1,
           .first = WORD_IMAGE, .options = OPTIONS(manifest_inspect_options),
