@@ -2,6 +2,7 @@
 store of the test's own, but where the way through berthd is what matters."""
 
 import contextlib
+import json
 import pathlib
 import random
 import re
@@ -14,7 +15,7 @@ import pytest
 
 from badregistry import PROPER, BadRegistry, bearer, changed, cut, redirect, status
 from conftest import run
-from ociimage import tar_of
+from ociimage import OciImage, tar_of
 from workerjob import WorkerError, WorkerJob
 
 BIG = tar_of({"noise": random.Random(2).randbytes(3_000_000)})
@@ -408,3 +409,194 @@ def test_a_redirect_does_not_get_the_client_certificate(names, authority, pair, 
         certs(storage.address, {"ca.crt": authority.certificate})
         pull(state, f"{server.address}/x:latest")
         assert len(seen) == 2 and not any(seen)
+
+
+# --- names ------------------------------------------------------------------------------------------------------
+
+@pytest.fixture
+def fresh_berthd(conf):
+    """fresh_berthd(TEXT): a berthd that has read this."""
+    def restart(text):
+        conf(text)
+        run("systemctl", "restart", "berthd")
+    yield restart
+    CONF.unlink(missing_ok=True)
+    run("systemctl", "restart", "berthd")
+
+
+def test_default_registry_and_aliases(servers, fresh_berthd, berthctl):
+    server, = servers(1)
+    server.add_image("team/x", "latest", [tar_of({"a": b"one"})])
+    server.add_image("web/front", "2", [tar_of({"a": b"two"})])
+    server.add_image("web/front", "3", [tar_of({"a": b"three"})])
+    fresh_berthd(f"[Names]\nDefault={server.address}\nAlias=web {server.address}/web/front:2\n")
+    for name in ("team/x", "web", "web:3"):
+        berthctl("pull", "-q", name)
+    names = ["team/x:latest", "web/front:2", "web/front:3"]
+    listed = berthctl("images", "--format", "{{.Name}}").stdout.decode().split()
+    assert set(names) <= set(listed)
+    berthctl("rmi", "web", "web/front:3", "team/x")
+    listed = berthctl("images", "--format", "{{.Name}}").stdout.decode().split()
+    assert not set(names) & set(listed)
+
+
+def test_a_broken_file_stops_nothing_but_registries(servers, fresh_berthd, berthctl):
+    server, = servers(1)
+    server.add_image("x", "latest", [tar_of({"a": b"one"})])
+    berthctl("pull", "-q", f"{server.address}/x")
+    fresh_berthd("[Names]\nDefalut=quay.io\n")
+    assert f"{server.address}/x:latest" in berthctl("images").stdout.decode()
+    result = berthctl("pull", f"{server.address}/x", check=False)
+    assert result.returncode != 0
+    assert f"{CONF}:2: unknown key \"Defalut\" in [Names]" in result.stderr.decode()
+    assert "nothing can be pulled or pushed until that is mended" in run(
+        "journalctl", "-u", "berthd", "-n", "20", "--no-pager").stdout.decode()
+    berthctl("rmi", f"{server.address}/x")
+
+
+# --- searching ----------------------------------------------------------------------------------------------------
+
+def search(state, reference, term, **request):
+    with tempfile.TemporaryFile() as output:
+        WorkerJob("search", state, files=[output], Reference=reference, Term=term, **request).wait()
+        output.seek(0)
+        return json.load(output)
+
+
+def search_fails(state, reference, term, kind, **request):
+    with pytest.raises(WorkerError) as caught:
+        search(state, reference, term, **request)
+    assert caught.value.kind == kind, caught.value
+    return caught.value.message
+
+
+def hub_answer(*results):
+    words = ("name", "description", "star_count", "is_official", "is_automated")
+    body = json.dumps({"num_results": len(results), "results": [dict(zip(words, result)) for result in results]})
+    return status(200, body.encode(), Content_Type="application/json")
+
+
+HUB = hub_answer(("debian", "An \x1b[31mofficial\nimage", 5000, True, False), ("team/debian-web", "", 3, False, True),
+                 ("other/debian", None, 1, False, False))
+
+
+def test_search_by_term(servers, state):
+    server, = servers(1)
+    server.spoil("^/v1/search", HUB)
+    found = search(state, server.address, "deb ian&n=7", Limit=10)
+    assert [result["Name"] for result in found] == [f"{server.address}/{name}" for name in
+                                                    ("debian", "team/debian-web", "other/debian")]
+    assert found[0] == {"Name": f"{server.address}/debian", "Description": "An \x1b[31mofficial\nimage", "Stars": 5000,
+                        "Official": True, "Automated": False}
+    assert [request.path for request in server.requests] == ["/v1/search?q=deb%20ian%26n%3D7&n=10"]
+    assert len(search(state, server.address, "debian", Limit=2)) == 2
+
+
+@pytest.mark.parametrize("filters,names", [(["stars=3"], ["debian", "team/debian-web"]), (["is-official=true"], ["debian"]),
+                                           (["is-official=false", "stars=2"], ["team/debian-web"]),
+                                           (["is-automated=yes"], ["team/debian-web"])])
+def test_search_filters(servers, state, filters, names):
+    server, = servers(1)
+    server.spoil("^/v1/search", HUB)
+    found = search(state, server.address, "debian", Filters=filters)
+    assert [result["Name"] for result in found] == [f"{server.address}/{name}" for name in names]
+
+
+@pytest.mark.parametrize("filters,word", [(["color=red"], "unknown filter"), (["stars=many"], "makes no sense"),
+                                          (["is-official=perhaps"], "makes no sense")])
+def test_search_filters_that_make_no_sense(state, filters, word):
+    assert word in search_fails(state, "127.0.0.1:1", "debian", "InvalidArgument", Filters=filters)
+
+
+def test_search_at_docker_hub(authority, names, certs, state, servers):
+    """At the host that Docker asks; its names need no registry. No mirror is asked."""
+    hosts = pathlib.Path("/etc/hosts")
+    hosts.write_text(hosts.read_text() + "127.0.0.1 index.docker.io\n")
+    pair = authority.issue("index.docker.io")
+    with BadRegistry(tls=pair, port=443) as server:
+        server.spoil("^/v1/search", HUB)
+        certs("docker.io", {"ca.crt": authority.certificate})
+        found = search(state, "docker.io", "debian")
+        assert [result["Name"] for result in found] == ["debian", "team/debian-web", "other/debian"]
+        assert server.requests[0].headers["Host"] == "index.docker.io"
+
+
+def test_search_in_a_catalog_of_docker_registry(registry, state, tmp_path):
+    image = OciImage(tmp_path / "oci")
+    image.add_layer(tar_of({"a": b"a"}))
+    image.write("v1")
+    for name in ("search/one", "search/two", "other/three"):
+        registry.push(f"oci:{tmp_path}/oci:v1", f"{name}:v1")
+    names = [result["Name"] for result in search(state, registry.address, "SEARCH/")]
+    assert names == [f"{registry.address}/search/one", f"{registry.address}/search/two"]
+    assert f"{registry.address}/other/three" in [result["Name"] for result in search(state, registry.address, "")]
+    assert search(state, registry.address, "nothing-like-this") == []
+
+
+def catalog(names, page):
+    """Pages of so many names, by the Link header."""
+    def rule(handler):
+        last = re.search(r"last=([^&]*)", handler.path)
+        rest = [name for name in names if not last or name > last[1]]
+        headers = {"Link": f'</v2/_catalog?last={rest[page - 1]}&n={page}>; rel="next"'} if len(rest) > page else {}
+        handler.answer(200, headers, json.dumps({"repositories": rest[:page]}).encode())
+    return rule
+
+
+def test_search_in_a_catalog_of_many_pages(servers, state):
+    server, = servers(1)
+    names = [f"a{i:04}" for i in range(250)]
+    server.spoil("^/v2/_catalog", catalog(names, 10))
+    assert [result["Name"] for result in search(state, server.address, "a024")] == [
+        f"{server.address}/a024{i}" for i in range(10)]
+    assert len(search(state, server.address, "a")) == 25
+    assert len(search(state, server.address, "a", Limit=100)) == 100
+    assert "at most 100" in search_fails(state, server.address, "a", "InvalidArgument", Limit=101)
+
+
+def test_a_catalog_without_end(servers, state):
+    server, = servers(1)
+
+    def endless(handler):
+        n = int((re.search(r"last=x(\d+)", handler.path) or [0, 0])[1])
+        handler.answer(200, {"Link": f'</v2/_catalog?last=x{n + 1}>; rel="next"'},
+                       json.dumps({"repositories": [f"x{n + 1}"]}).encode())
+    server.spoil("^/v2/_catalog", endless)
+    assert "does not end" in search_fails(state, server.address, "nothing", "LimitExceeded")
+    server.spoil("^/v2/_catalog", lambda handler: handler.answer(
+        200, {"Link": '</v2/_catalog?last=x>; rel="next"'}, b'{"repositories": ["x"]}'))
+    assert search(state, server.address, "nothing") == []
+
+
+@pytest.mark.parametrize("answer,kind,word", [
+    (status(404), "Unsupported", "neither search nor list"), (status(401), "Unauthorized", "login"),
+    (status(403), "Unauthorized", "login"), (status(200, b"<html>"), "Registry", "list of repositories is none")])
+def test_search_where_there_is_none(servers, state, answer, kind, word):
+    server, = servers(1)
+    server.spoil("", answer)
+    message = search_fails(state, server.address, "x", kind)
+    assert message.startswith(f"cannot search {server.address}: ") and word in message
+
+
+def test_search_of_what_is_blocked_or_down(conf, state):
+    assert "connection refused" in search_fails(state, f"127.0.0.1:{free_port()}", "x", "Registry")
+    conf("[Registry *]\nBlocked=yes\n")
+    assert "blocked" in search_fails(state, "quay.io", "x", "AccessDenied")
+
+
+def test_berthctl_search(servers, berthctl):
+    server, = servers(1)
+    server.spoil("^/v1/search", HUB)
+    term = f"{server.address}/debian"
+    lines = berthctl("search", term).stdout.decode().splitlines()
+    assert lines[0].split() == ["NAME", "DESCRIPTION", "STARS", "OFFICIAL"]
+    assert "\x1b" not in lines[1] and lines[1].split()[-2:] == ["5000", "yes"]
+    assert berthctl("search", "-q", term).stdout.decode().split()[0] == f"{server.address}/debian"
+    assert json.loads(berthctl("search", "--json=short", term, "--filter", "stars=3").stdout)[1]["Automated"] is True
+    table = berthctl("search", "--format", "{{.Name}}|{{.StarCount}}|{{.IsOfficial}}", "--limit", "1", term).stdout.decode()
+    assert table == f"{server.address}/debian|5000|[OK]\n"
+    assert berthctl("search", "--no-trunc", f"{server.address}/debian").returncode == 0
+    server.spoil("^/v1/search", hub_answer())
+    assert berthctl("search", term).stdout == b"Nothing like that.\n"
+    failed = berthctl("search", "--filter", "x=y", term, check=False)
+    assert failed.returncode != 0 and b"unknown filter" in failed.stderr
