@@ -14,6 +14,18 @@ static bool host_is_insecure(const Registry *registry, const char *host, const c
         return rule.insecure || registry_trust(host, registry->insecure) == REGISTRY_INSECURE;
 }
 
+/* The machine's own go to nobody whom a caller alone has declared trustworthy. */
+static int find_credential(const Registry *registry, Endpoint *endpoint, const json_t *const *credentials) {
+        bool doubtful = strv_contains(registry->insecure, endpoint->host);
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < (doubtful ? 1 : REGISTRY_CREDENTIALS); i++)
+                if (credentials[i])
+                        r = credentials_find(credentials[i], endpoint->host, endpoint->repository,
+                                             &endpoint->credential);
+        return r;
+}
+
 /* Takes over host and repository, also on failure. */
 static int add_endpoint(Registry *registry, char *host, char *repository, bool is_mirror,
                         const json_t *const *credentials) {
@@ -25,11 +37,7 @@ static int add_endpoint(Registry *registry, char *host, char *repository, bool i
         if (!host || !repository)
                 return -ENOMEM;
         endpoint->insecure = host_is_insecure(registry, host, repository);
-        int r = 0;
-        for (size_t i = 0; r == 0 && i < REGISTRY_CREDENTIALS; i++)
-                if (credentials[i])
-                        r = credentials_find(credentials[i], host, repository, &endpoint->credential);
-        return r;
+        return find_credential(registry, endpoint, credentials);
 }
 
 static void endpoint_done(Endpoint *endpoint) {

@@ -26,8 +26,8 @@ typedef struct RegistryOptions {
         const char *purpose;   /* begins the sentence of an error: "cannot pull host:5000/x:latest" */
         char *const *insecure; /* registries that may be reached without or with an untrusted certificate */
         const RegistriesConf *conf; /* mirrors, and who else is insecure; NULL: nothing. Borrowed */
-        const json_t *credentials
-                [REGISTRY_CREDENTIALS]; /* credentials.h; the second where the first has nothing; NULL: none */
+        /* credentials.h; NULL: none. The second is for what the first has nothing for, and not for `insecure` ones. */
+        const json_t *credentials[REGISTRY_CREDENTIALS];
         int cancel_fds[REGISTRY_CANCEL_FDS]; /* one of them readable: everything stops; -EBADF: none */
 } RegistryOptions;
 

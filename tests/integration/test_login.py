@@ -626,6 +626,9 @@ def test_the_machine_s_login(guarded, home, pull, system_file, berthctl):
     login(guarded.address, arguments=("--system",))
     assert mode(system_file) == 0o600 and system_file.parent.stat().st_mode & 0o005 == 0o005
     pull(guarded.image)
+    berthctl("rmi", guarded.image)
+    refused = berthctl("pull", "-q", "--insecure", guarded.image, check=False)     # might be anybody's machine
+    assert b"needs a login" in refused.stderr
     write_auth(docker_file(home), **{guarded.address: {"auth": base64.b64encode(b"robin:no").decode()}})
     assert b"refuses" in pull(guarded.image, check=False).stderr    # the caller's own goes before
     docker_file(home).unlink()
