@@ -176,7 +176,7 @@ static uint64_t containers_size(Ctl *ctl, char **names) {
 /* ---- saying and asking ---- */
 
 /* The names that an image has lost or will lose stand for it; one without any is named by its digest. */
-static void list_images(const json_t *result, const char *what, FILE *out) {
+static void list_images(const json_t *result, const char *name_prefix, const char *digest_prefix) {
         const json_t *deleted = json_object_get(result, "Deleted"),
                      *untagged = json_object_get(result, "Untagged");
         json_t *item;
@@ -184,15 +184,15 @@ static void list_images(const json_t *result, const char *what, FILE *out) {
 
         json_array_foreach(untagged, i, item) {
                 _cleanup_free_ char *name = image_familiar_name(json_string_value(item));
-                fprintf(out, "%s%s\n", what, strempty(name));
+                printf("%s%s\n", name_prefix, strempty(name));
         }
         json_array_foreach(deleted, i, item)
-                fprintf(out, "%s%s\n", what, json_string_value(item));
+                printf("%s%s\n", digest_prefix, json_string_value(item));
 }
 
-static void list_containers(char **names, const char *what, FILE *out) {
+static void list_containers(char **names, const char *prefix) {
         STRV_FOREACH(name, names)
-                fprintf(out, "%s%s\n", what, *name);
+                printf("%s%s\n", prefix, *name);
 }
 
 static int ask(const PruneOptions *o, const char *question, Error *error) {
@@ -242,12 +242,12 @@ static void print_plan(Ctl *ctl, const PruneOptions *o, const Plan *plan) {
         if (plan->containers) {
                 if (!ctl->quiet)
                         puts(o->dry_run ? "Containers that would be removed:" : "Containers to be removed:");
-                list_containers(plan->containers, indent, stdout);
+                list_containers(plan->containers, indent);
         }
         if (count_images(plan) > 0) {
                 if (!ctl->quiet)
                         puts(o->dry_run ? "Images that would be removed:" : "Images to be removed:");
-                list_images(plan->images, indent, stdout);
+                list_images(plan->images, indent, indent);
         }
 }
 
@@ -290,7 +290,7 @@ static int carry_out(Ctl *ctl, const PruneOptions *o, PruneFilter *filter, bool 
                 int r = prune_containers(ctl, filter, false, &removed, error);
                 if (r < 0)
                         return r;
-                list_containers(removed, ctl->quiet ? "" : "Removed ", stdout);
+                list_containers(removed, ctl->quiet ? "" : "Removed ");
         }
         if (images) {
                 int r = prune_images(ctl, filter, false, &result, error);
@@ -299,7 +299,7 @@ static int carry_out(Ctl *ctl, const PruneOptions *o, PruneFilter *filter, bool 
                 json_t *untagged = json_object_get(result, "Untagged");
                 if (ctl->quiet)
                         (void) json_array_clear(untagged);
-                list_images(result, ctl->quiet ? "" : "Deleted ", stdout);
+                list_images(result, "Untagged ", ctl->quiet ? "" : "Deleted ");
                 size += json_number(result, "Size");
         }
         print_total(ctl, o, size);

@@ -153,14 +153,26 @@ static int merge(const json_t *first, json_t *last) {
         return 0;
 }
 
+/* Without index.json it was not known what else is missing. */
+static bool has_repaired_index(const json_t *problems) {
+        json_t *problem;
+        size_t i;
+
+        json_array_foreach(problems, i, problem)
+                if (streq(json_text(problem, "Name"), "index.json") && json_flag(problem, "Repaired"))
+                        return true;
+        return false;
+}
+
 static int verify(Ctl *ctl, VerifyOptions *o, json_t **ret, Error *error) {
         _cleanup_json_ json_t *report = NULL;
 
         int r = get_report(ctl, o, &report, error);
         for (unsigned round = 1; r >= 0 && o->repair && round < ROUNDS_MAX; round++) {
                 _cleanup_json_ json_t *next = NULL;
+                bool again = has_repaired_index(json_object_get(report, "Problems")) && round == 1;
                 r = pull_all(ctl, json_object_get(report, "Problems"), error);
-                if (r <= 0)
+                if (r < 0 || (r == 0 && !again))
                         break;
                 r = get_report(ctl, o, &next, error);
                 if (r >= 0 && (r = merge(report, next)) < 0)

@@ -70,6 +70,30 @@ static int on_terminate(sd_event_source *source, const struct signalfd_siginfo *
         return 0;
 }
 
+/* Without the files, short names mean what they always did, and workers refuse to speak to registries: better than no
+ * berthd at all. */
+static void load_names(void) {
+        _cleanup_error_ Error error = {};
+
+        if (registries_conf_load_names(&error) < 0)
+                log_error("%s; nothing can be pulled or pushed until that is mended.", error_text(&error));
+}
+
+/* What runs goes on with what it was started with. */
+static int on_reload(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata) {
+        Daemon *daemon = userdata;
+
+        (void) sd_notify(false, "RELOADING=1");
+        load_names();
+        int r = manager_load_configuration(daemon->manager);
+        if (r < 0)
+                log_error_errno(r, "Failed to read the configuration again; going on with the old one: %m");
+        else
+                log_info("Configuration read again.");
+        (void) sd_notify(false, "READY=1");
+        return 0;
+}
+
 static int daemon_new(Daemon **ret) {
         _cleanup_(daemon_freep) Daemon *daemon = new0(Daemon, 1);
         int r;
@@ -80,6 +104,8 @@ static int daemon_new(Daemon **ret) {
             (r = sd_event_add_signal(daemon->event, NULL, SIGTERM | SD_EVENT_SIGNAL_PROCMASK, on_terminate,
                                      daemon)) < 0 ||
             (r = sd_event_add_signal(daemon->event, NULL, SIGINT | SD_EVENT_SIGNAL_PROCMASK, on_terminate,
+                                     daemon)) < 0 ||
+            (r = sd_event_add_signal(daemon->event, NULL, SIGHUP | SD_EVENT_SIGNAL_PROCMASK, on_reload,
                                      daemon)) < 0)
                 return log_error_errno(r, "Failed to set up the event loop: %m");
         (void) sd_event_set_watchdog(daemon->event, true);
@@ -109,15 +135,6 @@ static int on_name(sd_bus_message *reply, void *userdata, sd_bus_error *ret_erro
         (void) sd_notify(false, "READY=1");
         manager_begin(daemon->manager);
         return 1;
-}
-
-/* Without the files, short names mean what they always did, and workers refuse to speak to registries: better than no
- * berthd at all. */
-static void load_names(void) {
-        _cleanup_error_ Error error = {};
-
-        if (registries_conf_load_names(&error) < 0)
-                log_error("%s; nothing can be pulled or pushed until that is mended.", error_text(&error));
 }
 
 static int run(void) {

@@ -251,11 +251,15 @@ static void adopt_addresses(Manager *m) {
                 log_warning("Failed to restore the networks: %s", error_text(&restoring));
 }
 
+int manager_load_configuration(Manager *m) {
+        return daemon_conf_load(&m->conf);
+}
+
 int manager_load(Manager *m, Error *error) {
         Container *c, *next;
         int r;
 
-        if ((r = daemon_conf_load(&m->conf)) < 0)
+        if ((r = manager_load_configuration(m)) < 0)
                 return error_set_errno(error, r, "cannot read the configuration");
         if ((r = open_directories(m, error)) < 0 || (r = read_boot_id(m, error)) < 0 ||
             (r = image_store_open(STATE_DIRECTORY, &m->images, error)) < 0 ||

@@ -71,6 +71,8 @@ struct Manager {
 int manager_new(sd_event *event, sd_bus *bus, const ManagerHooks *hooks, void *userdata, Manager **ret);
 Manager *manager_free(Manager *manager);
 DEFINE_CLEANUP(Manager *, manager_free);
+/* Reads berthd.conf; on failure nothing changes. Jobs that are there keep what they were made with. */
+int manager_load_configuration(Manager *manager);
 /* Opens the state, loads everything, and finds out what still runs. */
 int manager_load(Manager *manager, Error *error);
 /* The bus knows us: applies restart policies after a boot, asks for stops that nobody heard, sweeps. */
