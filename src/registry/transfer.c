@@ -195,14 +195,10 @@ static size_t on_read(char *buffer, size_t size, size_t n, void *userdata) {
         return got;
 }
 
-/* curl goes back to the beginning when the kept connection turns out to be closed already. */
+/* curl would send the whole again by itself, when a kept connection breaks off. Who uploads must know: some of it may have
+ * arrived. */
 static int on_seek(void *userdata, curl_off_t offset, int origin) {
-        Transfer *transfer = userdata;
-
-        if (origin != SEEK_SET || (uint64_t) offset > transfer->request->body->size)
-                return CURL_SEEKFUNC_CANTSEEK;
-        transfer->sent = offset;
-        return CURL_SEEKFUNC_OK;
+        return CURL_SEEKFUNC_FAIL;
 }
 
 /* ---- what went wrong ---- */
@@ -225,6 +221,7 @@ static const struct {
         { CURLE_WEIRD_SERVER_REPLY, TRANSFER_SENSELESS, "it does not speak HTTP" },
         { CURLE_URL_MALFORMAT, TRANSFER_SENSELESS, "the address is malformed" },
         { CURLE_GOT_NOTHING, TRANSFER_BROKEN, "it was closed without an answer" },
+        { CURLE_SEND_FAIL_REWIND, TRANSFER_BROKEN, "it was closed without an answer" },
         { CURLE_PARTIAL_FILE, TRANSFER_BROKEN, "it was closed too early" },
         { CURLE_RECV_ERROR, TRANSFER_BROKEN, NULL },
         { CURLE_SEND_ERROR, TRANSFER_BROKEN, NULL },
@@ -422,7 +419,6 @@ static CURLcode set_method(Transfer *transfer, const HttpRequest *request) {
                         SET(READFUNCTION, on_read);
                         SET(READDATA, transfer);
                         SET(SEEKFUNCTION, on_seek);
-                        SET(SEEKDATA, transfer);
                         SET(UPLOAD_BUFFERSIZE, 256L * 1024);
                 }
                 SET(CUSTOMREQUEST, http_method_name(request->method));
