@@ -214,7 +214,9 @@ int pull_image(Pull *pull, const Reference *reference, bool *ret_existed, Error 
         _cleanup_(pull_image_done) PullImage image = {};
         _cleanup_error_ Error why = {};
 
-        int r = get_documents(pull, reference, &image, &why);
+        int r = trust_check_reference(&pull->remote, reference, pull->purpose, &why);
+        if (r >= 0)
+                r = get_documents(pull, reference, &image, &why);
         if (r >= 0)
                 r = trust_check(&pull->remote, pull->session, reference, image.digest, image.document.digest,
                                 pull->purpose, &why);

@@ -189,6 +189,18 @@ static int check_signatures(Trust *trust, const RegistryRule *rule, const char *
         return refuse(trust, rule, error);
 }
 
+int trust_check_reference(const Remote *remote, const Reference *reference, const char *purpose,
+                          Error *error) {
+        RegistryRule rule;
+
+        registries_conf_find(&remote->conf, reference->registry, reference->repository, &rule);
+        if (rule.policy != TRUST_DIGEST || reference->digest)
+                return remote_check(remote, reference, purpose, error);
+        return error_set(error, ERROR_DENIED,
+                         "%s: [Registry %s] of registries.conf wants a digest in its name (NAME@sha256:…)",
+                         purpose, rule.prefix);
+}
+
 int trust_check(const Remote *remote, RegistrySession *session, const Reference *reference,
                 const char *index, const char *manifest, const char *purpose, Error *error) {
         _cleanup_(trust_done)
@@ -196,20 +208,7 @@ int trust_check(const Remote *remote, RegistrySession *session, const Reference 
         RegistryRule rule;
 
         registries_conf_find(&remote->conf, reference->registry, reference->repository, &rule);
-        switch ((TrustPolicy) rule.policy) {
-        case TRUST_ACCEPT:
-                return 0;
-        case TRUST_DIGEST:
-                return reference->digest ? 0
-                                         : error_set(error, ERROR_DENIED,
-                                                     "%s: [Registry %s] of registries.conf wants a digest "
-                                                     "in its name (NAME@sha256:…)",
-                                                     purpose, rule.prefix);
-        case TRUST_SIGNATURE:
+        if (rule.policy == TRUST_SIGNATURE)
                 return check_signatures(&trust, &rule, index, manifest, error);
-        case TRUST_REJECT: /* remote_check() says so earlier */
-        default:
-                return error_set(error, ERROR_DENIED, "%s: the policy of [Registry %s] rejects it", purpose,
-                                 rule.prefix);
-        }
+        return trust_check_reference(remote, reference, purpose, error);
 }

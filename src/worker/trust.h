@@ -13,6 +13,9 @@
 
 #include "remote.h"
 
+/* What can be said of the name alone. ERROR_DENIED. */
+int trust_check_reference(const Remote *remote, const Reference *reference, const char *purpose,
+                          Error *error);
 /* index: the digest of what the reference leads to; manifest: that of the image's own manifest, which may be the same.
  * ERROR_DENIED. */
 int trust_check(const Remote *remote, RegistrySession *session, const Reference *reference,

@@ -13,7 +13,7 @@ import subprocess
 import time
 
 # Verbs that speak to a registry get its credentials in front of the other descriptors.
-REMOTE_VERBS = {"pull", "push", "search", "inspect-manifest"}
+REMOTE_VERBS = {"pull", "push", "search", "inspect-manifest", "sign"}
 WORKER = os.environ.get("BERTH_WORKER") or "/usr/lib/berth/berth-worker"
 PACKET_MAX = 1024 * 1024
 
