@@ -521,11 +521,13 @@ def test_killed_at_any_moment(registry, state, tmp_path):
         job = push_job(state, record, f"{name}-{number}:1")
         time.sleep(chance.uniform(0, took))
         job.kill()
-        WorkerJob("sweep", state).wait()
-        assert push(state, record, f"{name}-{number}:1")["Digest"] == whole
+        assert push_job(state, record, f"{name}-{number}:1").wait()["Digest"] == whole
         assert digest(raw(f"{name}-{number}:1")) == whole
         for path in (state / "blobs/sha256").iterdir():
             assert path.name.startswith(".") or digest(path.read_bytes()) == f"sha256:{path.name}"
+    time.sleep(1.1)         # what is younger could be somebody's
+    WorkerJob("sweep", state).wait()
+    assert leftovers(state) == []
 
 
 # --- as users do it -----------------------------------------------------------------------------------------------
