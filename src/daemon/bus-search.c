@@ -41,6 +41,8 @@ static int search(Call *call, const char *term, int output, SearchOptions *optio
         WorkerRequest request;
         Job *job;
 
+        if (isempty(term))
+                return error_set(error, ERROR_INVALID, "nothing to look for was named");
         if (strlen(term) > TERM_MAX)
                 return error_set(error, ERROR_INVALID, "what is looked for has more than %d characters",
                                  TERM_MAX);

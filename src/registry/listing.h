@@ -5,7 +5,7 @@
 
 #include "session.h"
 
-#define LISTING_PAGES_MAX 1000
+#define LISTING_PAGES_MAX 250
 
 typedef struct Listing {
         const char *path; /* as in RegistryRequest */

@@ -429,7 +429,9 @@ def test_default_registry_and_aliases(servers, fresh_berthd, berthctl):
     server.add_image("team/x", "latest", [tar_of({"a": b"one"})])
     server.add_image("web/front", "2", [tar_of({"a": b"two"})])
     server.add_image("web/front", "3", [tar_of({"a": b"three"})])
-    fresh_berthd(f"[Names]\nDefault={server.address}\nAlias=web {server.address}/web/front:2\n")
+    fresh_berthd("")
+    CONF.write_text(f"[Names]\nDefault={server.address}\nAlias=web {server.address}/web/front:2\n")
+    run("systemctl", "reload", "berthd")
     for name in ("team/x", "web", "web:3"):
         berthctl("pull", "-q", name)
     names = ["team/x:latest", "web/front:2", "web/front:3"]

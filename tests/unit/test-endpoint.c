@@ -35,6 +35,9 @@ static void test_urls(void) {
         CHECK(endpoint_urls("docker.io", REGISTRY_VERIFIED, urls) == 1);
         CHECK_STRING(urls[0], "https://registry-1.docker.io");
         free(urls[0]);
+        CHECK_STRING(endpoint_address("docker.io", true), "index.docker.io");
+        CHECK_STRING(endpoint_address("docker.io", false), "docker.io");
+        CHECK_STRING(endpoint_address("quay.io", true), "quay.io");
         CHECK(endpoint_urls("[::1]:5000", REGISTRY_INSECURE, urls) == 2);
         CHECK_STRING(urls[0], "https://[::1]:5000");
         CHECK_STRING(urls[1], "http://[::1]:5000");

@@ -31,6 +31,10 @@ static const struct {
         { "[fd00::1]/x", "[fd00::1]/x:latest", "[fd00::1]/x:latest" },
         { "127.0.0.1:5000/a-b__c.d_e--f", "127.0.0.1:5000/a-b__c.d_e--f:latest",
           "127.0.0.1:5000/a-b__c.d_e--f:latest" },
+        { "debian:12@" DIGEST, "docker.io/library/debian:12@" DIGEST, "debian:12@" DIGEST },
+        { "[::1]:5000/a/x:t@" DIGEST, "[::1]:5000/a/x:t@" DIGEST, "[::1]:5000/a/x:t@" DIGEST },
+        { "Index.Docker.io/team/x:1", "docker.io/team/x:1", "team/x:1" },
+        { "docker.io:443/x", "docker.io:443/x:latest", "docker.io:443/x:latest" },
         { "x@" DIGEST, "docker.io/library/x@" DIGEST, "x@" DIGEST },
         { "host:5000/x:tag@" DIGEST, "host:5000/x:tag@" DIGEST, "host:5000/x:tag@" DIGEST },
         { "a:_x-.Y", "docker.io/library/a:_x-.Y", "a:_x-.Y" },
@@ -131,9 +135,29 @@ static void test_parts(void) {
         CHECK(reference_canonicalize("Alpine", &canonical, NULL) == -EINVAL);
 }
 
+static void test_split(void) {
+        static const struct {
+                const char *written, *registry, *rest;
+        } cases[] = {
+                { "term", "docker.io", "term" },           { "", "docker.io", "" },
+                { "team/term", "docker.io", "team/term" }, { "Quay.io/term", "quay.io", "term" },
+                { "host:5000/a/b", "host:5000", "a/b" },   { "localhost/", "localhost", "" },
+                { "index.docker.io/x", "docker.io", "x" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_free_ char *registry = NULL;
+                const char *rest;
+                CHECK(reference_split_registry(cases[i].written, &registry, &rest) == 0);
+                CHECK_STRING(registry, cases[i].registry);
+                CHECK_STRING(rest, cases[i].rest);
+        }
+}
+
 int main(void) {
         test_good();
         test_bad();
         test_parts();
+        test_split();
         return TEST_RESULT();
 }
