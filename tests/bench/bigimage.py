@@ -70,9 +70,9 @@ def make(folder, megabytes):
 
 
 class Registry:
-    """Debian's docker-registry on loopback, with one image in it."""
+    """Debian's docker-registry on loopback, empty."""
 
-    def __init__(self, folder, megabytes):
+    def __init__(self, folder):
         folder.mkdir(parents=True, exist_ok=True)
         with socket.create_server(("127.0.0.1", 0)) as probe:
             self.address = f"127.0.0.1:{probe.getsockname()[1]}"
@@ -82,10 +82,6 @@ class Registry:
         self.process = subprocess.Popen(["docker-registry", "serve", config], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.wait()
-        self.description = make(folder / "image", megabytes)
-        self.reference = f"{self.address}/{NAME}"
-        call("skopeo", "--insecure-policy", "copy", "--quiet", "--dest-tls-verify=false", f"oci:{folder / 'image'}:latest",
-             f"docker://{self.reference}", timeout=600)
 
     def wait(self):
         host, port = self.address.split(":")
@@ -100,3 +96,15 @@ class Registry:
     def stop(self):
         self.process.kill()
         self.process.wait()
+
+
+class LargeImage(Registry):
+    """With one image in it."""
+
+    def __init__(self, folder, megabytes):
+        super().__init__(folder)
+        self.description = make(folder / "image", megabytes)
+        self.reference = f"{self.address}/{NAME}"
+        self.layout = f"oci:{folder / 'image'}:latest"
+        call("skopeo", "--insecure-policy", "copy", "--quiet", "--dest-tls-verify=false", self.layout,
+             f"docker://{self.reference}", timeout=600)

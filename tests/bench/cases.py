@@ -139,6 +139,31 @@ def pull(bench):
         call("sync")    # what one has written is not for the next to wait for
 
 
+def push_once(bench, metric, peer, reference):
+    with bench.empty_registry() as address:
+        target = f"{address}/bench/large:pushed"
+        if bench.measure("push", metric, peer, lambda: timed(*peer.push(reference, target))):
+            bench.quietly(*peer.command("rmi", target))
+    call("sync")
+
+
+@case("push", what="push of a large image to an empty registry: one that was pulled, and one whose layers are not compressed")
+def push(bench):
+    reference, archive, loaded = bench.large_image(), bench.folder / "archive.tar", "bench/loaded:latest"
+    call("skopeo", "--insecure-policy", "copy", "--quiet", bench.registry.layout, f"docker-archive:{archive}:{loaded}", timeout=600)
+    for _round, peer in bench.rounds(push, heavy=True):
+        try:
+            call(*peer.pull(reference), timeout=600)
+            push_once(bench, "pulled", peer, reference)
+            call(*peer.command("rmi", reference))
+            call(*peer.load(archive), timeout=600)
+            push_once(bench, "loaded", peer, loaded if peer.name != "podman" else f"localhost/{loaded}")
+            call(*peer.command("rmi", loaded))
+        except Failure as error:
+            bench.fail("push", "pulled", peer, error)
+    archive.unlink()
+
+
 @case("log", what="1,000,000 lines as fast as the container can, to the journal")
 def log(bench):
     lines = bench.lines

@@ -135,6 +135,14 @@ class Peer:
     def pull(self, reference):
         return self.command("pull", reference)
 
+    def load(self, archive):
+        return self.command("load", "-i", archive)
+
+    def push(self, reference, target):
+        """The command to push; what it takes to name the image is done."""
+        call(*self.command("tag", reference, target))
+        return self.command("push", target)
+
     def remove_image(self, reference):
         """Returns when its layers are gone, or the next pull would be none."""
         call(*self.command("rmi", reference))
@@ -209,6 +217,9 @@ class Podman(Peer):
 
     def pull(self, reference):
         return self.command("pull", "--tls-verify=false", reference)
+
+    def push(self, reference, target):
+        return self.command("push", "--tls-verify=false", reference, target)
 
     def is_overhead(self, comm, cgroup):
         return "beside" if comm == "conmon" else None

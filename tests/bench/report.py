@@ -23,6 +23,8 @@ METRICS = {
     ("many", "restart-left"): ("  containers that survive", "n", {}, None),
     ("list", "all"): ("list -a, many stopped", "s", {"docker": 5}, None),
     ("pull", "pull"): ("pull and unpack", "s", {"docker": 2, "podman": 2}, None),
+    ("push", "pulled"): ("push of what was pulled", "s", {"docker": 2, "podman": 2}, None),
+    ("push", "loaded"): ("push of what was loaded", "s", {"docker": 2, "podman": 2}, None),
     ("log", "time"): ("log lines, until the end", "s", {}, None),
     ("log", "kept-logs"): ("  lines kept, by its logs", "n", {}, None),
     ("log", "kept-journal"): ("  lines kept, in the journal", "n", {}, None),

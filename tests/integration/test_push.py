@@ -703,7 +703,7 @@ X
         berthctl run --name made busybox:imported sh -c 'echo new >/new'
         berthctl commit made busybox:committed
         systemctl start docker
-        docker import -q /tmp/busybox.tar busybox:docker >&2
+        docker import /tmp/busybox.tar busybox:docker >&2
         docker save busybox:docker | berthctl load
         for tag in imported committed docker; do
             for compression in gzip zstd; do
