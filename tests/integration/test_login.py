@@ -21,6 +21,7 @@ import pytest
 from badregistry import BadRegistry, PROPER, stall
 from conftest import Registry, poll, run
 from ociimage import OciImage, tar_of
+from test_pull import authority, registry_test, trusted     # two of them are fixtures
 from tokenserver import TokenServer
 from workerjob import WorkerJob
 
@@ -512,6 +513,27 @@ def test_an_identity_token_instead_of_the_password(server, home, pull):
     tokens.revoke()
     said = pull(f"{server.address}/x:latest", check=False).stderr.decode()
     assert f"does not accept the login any more" in said and f"berthctl login {server.address}" in said
+
+
+def test_docker_hub(authority, registry_test, home, berthctl):
+    """Its host is another than its name, and its key in the files is a third."""
+    certificate, pair = authority
+    with trusted(certificate), BadRegistry(tls=pair, port=443) as hub:
+        tokens = TokenServer(hub, {USER: PASSWORD}, realm="https://auth.docker.io/token", refresh=False)
+        said = berthctl("login", "-u", USER, "--password-stdin", input=PASSWORD.encode()).stdout
+        assert f"Logged in to docker.io as {USER}".encode() in said
+        assert [request.headers["Host"] for request in hub.requests] == ["registry-1.docker.io", "auth.docker.io",
+                                                                        "registry-1.docker.io"]
+        assert json.loads(docker_file(home).read_text()) == {"auths": {"https://index.docker.io/v1/": {"auth": PAIR}}}
+        hub.add_image("library/private", "latest", [tar_of({"a": b"hub"})])
+        tokens.asked.clear()
+        berthctl("pull", "-q", "private")
+        assert tokens.asked[0][2] == USER
+        berthctl("rmi", "private")
+        for name in ("docker.io", "index.docker.io", "https://index.docker.io/v1/"):
+            assert berthctl("login", "--get-login", name).stdout.decode() == f"{USER}\n"
+        berthctl("logout")
+        assert json.loads(docker_file(home).read_text()) == {"auths": {}}
 
 
 @pytest.mark.parametrize("answer", [401, 404, 405])

@@ -15,10 +15,10 @@ from badregistry import PROPER
 
 
 class TokenServer:
-    def __init__(self, server, users, forms=True, refresh=True, lifetime=None, anonymous=False):
+    def __init__(self, server, users, forms=True, refresh=True, lifetime=None, anonymous=False, realm=None):
         """forms: it knows OAuth 2's POST (else the status to answer one with); refresh: it gives identity tokens."""
         self.server, self.users, self.forms, self.refresh = server, users, forms, refresh
-        self.lifetime, self.anonymous = lifetime, anonymous
+        self.lifetime, self.anonymous, self.realm = lifetime, anonymous, realm or f"{server.url}/token"
         self.tokens, self.refresh_tokens, self.asked = set(), {}, []
         server.spoil("^/v2/", self.guard)
         server.spoil("^/token", self.answer)
@@ -32,7 +32,7 @@ class TokenServer:
             if handler.path == "/v2/":
                 return handler.answer(200, {}, b"{}")
             return PROPER
-        challenge = f'Bearer realm="{self.server.url}/token",service="test"'
+        challenge = f'Bearer realm="{self.realm}",service="test"'
         if handler.path != "/v2/":
             repository = handler.path.removeprefix("/v2/").split("/manifests/")[0].split("/blobs/")[0]
             challenge += f',scope="repository:{repository}:pull"'
