@@ -9,6 +9,7 @@
 #include "file-util.h"
 #include "image-store-internal.h"
 #include "log.h"
+#include "reference.h"
 #include "string-util.h"
 
 #define INDEX_SIZE_MAX (64 * MIB)
@@ -164,6 +165,29 @@ int image_index_load(ImageStore *store, Error *error) {
         return found ? 0 : image_index_save(store, error);
 }
 
+/* ---- what could not be read ---- */
+
+static const char *entry_name(const json_t *entry) {
+        return json_string_value(json_object_get(json_object_get(entry, "annotations"), REF_NAME));
+}
+
+int image_store_forget_lost(ImageStore *store, const char *reference, Error *error) {
+        _cleanup_free_ char *canonical = NULL;
+        size_t before = json_array_size(store->lost);
+
+        (void) reference_canonicalize(reference, &canonical, NULL);
+        for (size_t i = before; i > 0; i--) {
+                const json_t *entry = json_array_get(store->lost, i - 1);
+                if (streq_ptr(entry_name(entry), canonical ?: reference) ||
+                    streq_ptr(json_string_value(json_object_get(entry, "digest")), reference))
+                        (void) json_array_remove(store->lost, i - 1);
+        }
+        if (json_array_size(store->lost) == before)
+                return 0;
+        int r = image_index_save(store, error);
+        return r < 0 ? r : 1;
+}
+
 /* ---- writing ---- */
 
 static json_t *platform_to_json(const ImageRecord *record) {
@@ -194,11 +218,16 @@ static int append_entry(json_t *manifests, const ImageRecord *record, const char
 
 /* Someone may have come by its name, or brought the image back. */
 static bool is_still_lost(ImageStore *store, const json_t *entry) {
-        const char *name =
-                json_string_value(json_object_get(json_object_get(entry, "annotations"), REF_NAME));
+        const char *name = entry_name(entry);
 
         return !image_store_by_digest(store, json_string_value(json_object_get(entry, "digest"))) &&
                !(name && image_store_by_name(store, name));
+}
+
+static void forget_found(ImageStore *store) {
+        for (size_t i = json_array_size(store->lost); i > 0; i--)
+                if (!is_still_lost(store, json_array_get(store->lost, i - 1)))
+                        (void) json_array_remove(store->lost, i - 1);
 }
 
 static json_t *index_to_json(ImageStore *store) {
@@ -211,11 +240,8 @@ static json_t *index_to_json(ImageStore *store) {
         for (size_t i = 0; r >= 0 && i < store->n_images; i++)
                 if (!store->images[i]->names)
                         r = append_entry(manifests, &store->images[i]->record, NULL);
-        for (size_t i = 0; r >= 0 && i < json_array_size(store->lost); i++) {
-                json_t *entry = json_array_get(store->lost, i);
-                if (is_still_lost(store, entry) && json_array_append(manifests, entry) < 0)
-                        r = -ENOMEM;
-        }
+        for (size_t i = 0; r >= 0 && i < json_array_size(store->lost); i++)
+                r = json_array_append(manifests, json_array_get(store->lost, i)) < 0 ? -ENOMEM : 0;
         if (r < 0) {
                 json_decref(manifests);
                 return NULL;
@@ -225,6 +251,7 @@ static json_t *index_to_json(ImageStore *store) {
 }
 
 int image_index_save(ImageStore *store, Error *error) {
+        forget_found(store);
         json_t *json = index_to_json(store);
         _cleanup_free_ char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
 

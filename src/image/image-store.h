@@ -46,6 +46,9 @@ int image_store_remove(ImageStore *store, Image *image, Error *error);
 /* Several at once: all or none. */
 int image_store_remove_all(ImageStore *store, Image *const *images, size_t n, Error *error);
 
+/* Gives up an image whose record is gone (it was left out with a warning), by one of its names or its digest: nobody waits
+ * for it any more. Returns 1, or 0 when there is none. */
+int image_store_forget_lost(ImageStore *store, const char *reference, Error *error);
 /* Writes index.json anew. */
 int image_store_save(ImageStore *store, Error *error);
 

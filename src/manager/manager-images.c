@@ -162,13 +162,29 @@ static int check_unused(Manager *m, const Image *image, const char *reference, E
         return 0;
 }
 
+/* What can't be found may be one whose record is gone, but whose name is still in index.json. */
+static int find_or_forget(Manager *m, const char *reference, Image **ret, char ***ret_untagged,
+                          Error *error) {
+        _cleanup_error_ Error missing = {};
+
+        int r = image_store_find(m->images, reference, ret, &missing);
+        if (r >= 0)
+                return 1;
+        int lost = missing.kind == ERROR_NO_SUCH_IMAGE ? image_store_forget_lost(m->images, reference, error)
+                                                       : 0;
+        if (lost != 0)
+                return lost < 0 ? lost : strv_extend(ret_untagged, reference);
+        error_move(error, &missing);
+        return r;
+}
+
 int manager_remove_image(Manager *m, const char *reference, bool force, char ***ret_untagged,
                          char ***ret_deleted, Error *error) {
         _cleanup_free_ char *name = NULL;
         Image *image;
 
-        int r = image_store_find(m->images, reference, &image, error);
-        if (r < 0 || (r = named_by(image, reference, &name)) < 0)
+        int r = find_or_forget(m, reference, &image, ret_untagged, error);
+        if (r <= 0 || (r = named_by(image, reference, &name)) < 0)
                 return r;
         size_t n = strv_length(image->names);
         if (name && n > 1)
