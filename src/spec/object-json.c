@@ -136,7 +136,7 @@ static int read_strv(const ObjectType *type, const Field *f, char ***target, con
         if (r < 0)
                 return r;
         json_array_foreach(value, i, item) {
-                const char *s;
+                const char *s = NULL;
                 r = read_string(type, f, item, &s, error);
                 if (r < 0)
                         return r;
@@ -158,7 +158,7 @@ static int read_map(const ObjectType *type, const Field *f, char ***target, cons
         if (r < 0)
                 return r;
         json_object_foreach((json_t *) value, key, item) {
-                const char *s;
+                const char *s = NULL;
                 r = read_string(type, f, item, &s, error);
                 if (r < 0)
                         return r;
@@ -221,7 +221,7 @@ static int read_number(const ObjectType *type, const Field *f, void *target, con
 
 static int read_timestamp(const ObjectType *type, const Field *f, uint64_t *target, const json_t *value,
                           Error *error) {
-        const char *s;
+        const char *s = NULL;
 
         int r = read_string(type, f, value, &s, error);
         if (r < 0)
@@ -233,7 +233,7 @@ static int read_timestamp(const ObjectType *type, const Field *f, uint64_t *targ
 
 static int read_enum(const ObjectType *type, const Field *f, int *target, const json_t *value,
                      Error *error) {
-        const char *s;
+        const char *s = NULL;
 
         int r = read_string(type, f, value, &s, error);
         return r < 0 ? r : field_read_word(type, f, s, target, error);
@@ -241,7 +241,7 @@ static int read_enum(const ObjectType *type, const Field *f, int *target, const 
 
 static int field_from_json(const ObjectType *type, const Field *f, void *target, const json_t *value,
                            ObjectFlags flags, Error *error) {
-        const char *s;
+        const char *s = NULL;
         int r;
 
         switch (f->type) {
