@@ -93,7 +93,7 @@ static int add_container_filter(ContainerFilter *f, const char *name, const char
 int container_filter_parse(char **filters, ContainerFilter *f, Error *error) {
         STRV_FOREACH(filter, filters) {
                 _cleanup_free_ char *name = NULL;
-                const char *value;
+                const char *value = NULL;
                 int r = split(*filter, &name, &value, error);
                 if (r < 0 || (r = add_container_filter(f, name, value, error)) < 0)
                         return error_set_errno(error, r, "--filter");
@@ -146,7 +146,7 @@ int image_filter_parse(char **filters, ImageFilter *f, Error *error) {
         f->dangling = -1;
         STRV_FOREACH(filter, filters) {
                 _cleanup_free_ char *name = NULL;
-                const char *value;
+                const char *value = NULL;
                 int r = split(*filter, &name, &value, error);
                 if (r < 0)
                         return r;

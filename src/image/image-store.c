@@ -73,7 +73,7 @@ static void name_table_remove(NameTable *table, const Image *image, const char *
 
         for (size_t i = 0; i < table->n; i++) {
                 ImageName *item = &table->items[i];
-                if (image ? item->image == image : streq(item->name, name))
+                if (image ? item->image == image : streq_ptr(item->name, name))
                         free(item->name);
                 else
                         table->items[kept++] = *item;
