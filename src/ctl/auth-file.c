@@ -102,6 +102,22 @@ static char *follow_link(const char *path, Error *error) {
         return target;
 }
 
+/* One of us who was killed has left a file with passwords. Names are those of write_file_atomic_at(); while the folder is locked
+ * none of them is in use. */
+static void sweep_folder(int dir_fd) {
+        _cleanup_closedir_ DIR *dir = opendir_at(dir_fd, ".");
+        const struct dirent *entry;
+
+        while (dir && (entry = readdir_no_dot(dir))) {
+                const char *number = startswith(entry->d_name, ".tmp-");
+                struct stat st;
+                if (number && strlen(number) == 16 && string_in_charset(number, "0123456789abcdef") &&
+                    fstatat(dir_fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) >= 0 &&
+                    st.st_mode == (S_IFREG | 0600) && st.st_uid == geteuid())
+                        (void) unlinkat(dir_fd, entry->d_name, 0);
+        }
+}
+
 /* Opens the folder of the file and keeps others of us out of it. */
 static int lock_folder(const char *path, Error *error) {
         const char *name = path_basename(path);
@@ -146,6 +162,7 @@ int auth_file_change(const char *path, AuthFileChange change, void *userdata, Er
         _cleanup_close_ int dir_fd = lock_folder(target, error);
         if (dir_fd < 0)
                 return dir_fd;
+        sweep_folder(dir_fd);
         const char *name = path_basename(target);
         int r = load_at(dir_fd, name, path, &document, error);
         if (r < 0)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "container-view.h"
+#include "credentials-ctl.h"
 #include "fd-util.h"
 #include "file-util.h"
 #include "image-view.h"
@@ -145,6 +146,8 @@ int ctl_complete(void *context, WordKind kind, const char *word, char ***ret) {
                                 return r;
                 return 0;
         }
+        case WORD_REGISTRY:
+                return ctl_list_logins(ret);
         default:
                 return 0;
         }

@@ -219,6 +219,24 @@ int ctl_store_credential(const char *file, const char *key, const Credential *cr
         return r;
 }
 
+int ctl_list_logins(char ***ret) {
+        _cleanup_strv_free_ char **files = NULL;
+        _cleanup_error_ Error ignored = {};
+
+        int r = list_files(NULL, &files, &ignored);
+        STRV_FOREACH(file, files) {
+                _cleanup_json_ json_t *document = NULL;
+                const json_t *entry;
+                const char *key;
+                if (r < 0 || auth_file_load(*file, &document, &ignored) < 0)
+                        continue;
+                json_object_foreach(json_object_get(document, "auths"), key, entry)
+                        if (r >= 0)
+                                r = strv_consume(ret, credentials_key_scope(key));
+        }
+        return r;
+}
+
 /* ---- forgetting ---- */
 
 static int erase_by_helper(const json_t *document, const char *key, Error *error) {

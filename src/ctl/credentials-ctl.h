@@ -22,5 +22,7 @@ int ctl_find_credential(const char *file, const char *registry, const char *repo
  * *ret_place: the file, or the helper it names. */
 int ctl_store_credential(const char *file, const char *key, const Credential *credential, char **ret_place,
                          Error *error);
+/* The keys that the files have something for, in the form of `key`, as often as they are there; helpers are not asked. For completion. */
+int ctl_list_logins(char ***ret);
 /* Removes what the file (NULL: each of them) has for the key (NULL: for all). Returns how many there were. */
 int ctl_erase_credentials(const char *file, const char *key, Error *error);

@@ -191,7 +191,8 @@ static const Verb verbs[] = {
           0, 0, .options = OPTIONS(prune_image_options), .options_size = sizeof(PruneOptions),
           .done = prune_options_done, .run = verb_prune_images },
         { "search", "image search", IMAGES, NULL, "TERM", "Look for images in a registry",
-          "In docker.io, or in the one that stands in front of the term: quay.io/term, host:5000/term. A registry "
+          "In docker.io, or in the one that stands in front of the term: quay.io/term, host:5000/term. A "
+          "registry "
           "that has no search is asked for all that it has, and then no more is known than names.",
           1, 1, .options = OPTIONS(search_options), .options_size = sizeof(SearchOptions),
           .done = search_options_done, .run = verb_search },
@@ -202,10 +203,11 @@ static const Verb verbs[] = {
           "a file "
           "names: see berth-credentials(7). Without a registry it is the one of names without any, "
           "docker.io.",
-          0, 1, .options = OPTIONS(login_options), .options_size = sizeof(LoginOptions), .run = verb_login },
+          0, 1, .first = WORD_REGISTRY, .options = OPTIONS(login_options),
+          .options_size = sizeof(LoginOptions), .run = verb_login },
         { "logout", NULL, IMAGES, NULL, "[REGISTRY]", "Forget the login for a registry",
-          "In all the files that are read for logins.", 0, 1, .options = OPTIONS(logout_options),
-          .options_size = sizeof(LoginOptions), .run = verb_logout },
+          "In all the files that are read for logins.", 0, 1, .first = WORD_REGISTRY,
+          .options = OPTIONS(logout_options), .options_size = sizeof(LoginOptions), .run = verb_logout },
         { "tree", NULL, IMAGES, "image", "[IMAGE…]",
           "Show the layers of images, and which images share them",
           "Sizes are those of the unpacked layers; what is unique would be free without the image.", 0,
@@ -226,25 +228,27 @@ static const Verb verbs[] = {
           2, 2, .first = WORD_IMAGE, .more = WORD_IMAGE, .run = verb_compare },
         { "sign", NULL, IMAGES, "image", "NAME[:TAG][@DIGEST]",
           "Sign an image in its registry, as cosign does",
-          "What is signed is the digest that the registry has for the name now, whether the image is here or "
+          "What is signed is the digest that the registry has for the name now, whether the image is here "
+          "or "
           "not. The key is a private one in PEM: ECDSA on P-256, Ed25519, or RSA; of an encrypted one the "
           "passphrase is asked for. "
           "Policy= in berth.registries.conf(5) makes pulls want such signatures.",
           1, 1, .first = WORD_IMAGE, .options = OPTIONS(sign_options), .options_size = sizeof(SignOptions),
           .run = verb_sign },
-        { "image show", "image inspect", IMAGES, NULL, "IMAGE…",
-          "Show all that is known of images, as JSON", NULL, 1, VERB_ANY, VERB_HIDDEN, WORD_IMAGE,
-          WORD_IMAGE, OPTIONS(show_options), sizeof(ShowOptions), .run = verb_show_image },
+        { "image show", "image inspect", IMAGES, NULL, "IMAGE…", "Show all that is known of images, as JSON",
+          NULL, 1, VERB_ANY, VERB_HIDDEN, WORD_IMAGE, WORD_IMAGE, OPTIONS(show_options), sizeof(ShowOptions),
+          .run = verb_show_image },
         { "manifest create", NULL, IMAGES, NULL, "NAME[:TAG] IMAGE…",
           "Make an index of images for several platforms",
-          "The images are here, each for another platform. push brings an index and its images to a registry; run "
+          "The images are here, each for another platform. push brings an index and its images to a "
+          "registry; run "
           "takes the image for this machine.",
           2, VERB_ANY, .more = WORD_IMAGE, .options = OPTIONS(manifest_create_options),
           .options_size = sizeof(ManifestOptions), .run = verb_manifest_create },
-        { "manifest add", NULL, IMAGES, NULL, "INDEX IMAGE…", "Add images to an index", NULL, 2,
-          VERB_ANY, .first = WORD_IMAGE, .more = WORD_IMAGE, .run = verb_manifest_add },
-        { "manifest remove", NULL, IMAGES, NULL, "INDEX IMAGE…", "Take images out of an index",
-          NULL, 2, VERB_ANY, .first = WORD_IMAGE, .more = WORD_IMAGE, .run = verb_manifest_remove },
+        { "manifest add", NULL, IMAGES, NULL, "INDEX IMAGE…", "Add images to an index", NULL, 2, VERB_ANY,
+          .first = WORD_IMAGE, .more = WORD_IMAGE, .run = verb_manifest_add },
+        { "manifest remove", NULL, IMAGES, NULL, "INDEX IMAGE…", "Take images out of an index", NULL, 2,
+          VERB_ANY, .first = WORD_IMAGE, .more = WORD_IMAGE, .run = verb_manifest_remove },
         { "manifest inspect", "manifest show", IMAGES, NULL, "IMAGE",
           "Show the manifest or the index of an image, here or in a registry",
           "What is here is shown as it is here; else the registry is asked, and nothing is pulled.", 1, 1,
@@ -265,10 +269,13 @@ static const Verb verbs[] = {
           "It says what and how much, and asks first.", 0, 0, .options = OPTIONS(prune_system_options),
           .options_size = sizeof(PruneOptions), .done = prune_options_done, .run = verb_prune },
         { "verify", "system check", SYSTEM, NULL, "", "Check the image store for damage",
-          "Every blob is hashed, and every layer compared with what its blob holds. The exit status is 1 when "
-          "something is wrong that was not repaired. With --repair, what nobody needs is deleted, and nobody can "
+          "Every blob is hashed, and every layer compared with what its blob holds. The exit status is 1 "
+          "when "
+          "something is wrong that was not repaired. With --repair, what nobody needs is deleted, and "
+          "nobody can "
           "pull meanwhile.",
-          0, 0, .options = OPTIONS(verify_options), .options_size = sizeof(VerifyOptions), .run = verb_verify },
+          0, 0, .options = OPTIONS(verify_options), .options_size = sizeof(VerifyOptions),
+          .run = verb_verify },
         { "info", "system info", SYSTEM, NULL, "", "Show the state of berthd in short", NULL, 0, 0,
           .options = OPTIONS(system_options), .options_size = sizeof(SystemOptions), .run = verb_info },
         { "version", NULL, SYSTEM, NULL, "", "Show the versions of berthctl, berthd and what they run on",
