@@ -55,15 +55,15 @@ static int open_layers(char *const *lower, LayerFds *ret, Error *error) {
 }
 
 /* Layers by their descriptors, as paths relative to /proc/self/fd: 500 of them fit into the page of options that
- * mount(2) takes. The lowest is the empty mount point: overlayfs wants two at least. */
+ * mount(2) takes. A single one gets company, as overlayfs wants two at least: the mount point, which is empty. */
 static char *overlay_options(const LayerFds *layers, const char *empty) {
         _cleanup_(string_buffer_done) StringBuffer options = {};
         int r = string_buffer_append_string(&options, "userxattr,lowerdir=");
 
         for (size_t i = 0; r >= 0 && i < layers->n; i++)
-                r = string_buffer_appendf(&options, "%d:", layers->fds[i]);
-        if (r >= 0)
-                r = string_buffer_append_string(&options, empty);
+                r = string_buffer_appendf(&options, "%s%d", i > 0 ? ":" : "", layers->fds[i]);
+        if (r >= 0 && layers->n < 2)
+                r = string_buffer_appendf(&options, ":%s", empty);
         return r < 0 ? NULL : TAKE_PTR(options.data);
 }
 

@@ -158,6 +158,9 @@ static int compare_name(ImageDiff *diff, const Pair *pair, const char *name, Err
         _cleanup_close_ int a = open_entry(pair->a, name, &st_a), b = open_entry(pair->b, name, &st_b);
         if ((a < 0 && a != -ENOENT) || (b < 0 && b != -ENOENT))
                 return failed(error, a < 0 && a != -ENOENT ? a : b, path);
+        /* overlayfs lists a whiteout that hides nothing, though there is no such file. */
+        if (a < 0 && b < 0)
+                return 0;
         int r = a < 0   ? write_line(diff, 'A', path, error)
                 : b < 0 ? write_line(diff, 'D', path, error)
                         : compare(diff, a, &st_a, b, &st_b, path, error);
