@@ -69,7 +69,7 @@ def call(as_user, berth):
 
 def test_the_manual_is_read():
     found = list(methods())
-    assert len(found) == 36 and ("org.berth1.Container", "Unpause", [], "manage-containers") in found
+    assert len(found) >= 36 and ("org.berth1.Container", "Unpause", [], "manage-containers") in found
     assert {action for *_, action in found} == {"none", "inspect", "manage-containers", "enter-container", "manage-images", None}
 
 
