@@ -192,8 +192,11 @@ static int store(Ctl *ctl, const LoginOptions *o, const Place *place, const Cred
         if (r < 0)
                 return r;
         if (!ctl->quiet)
-                printf("Logged in to %s as %s; kept %s %s.\n", place->key, strempty(kept->username),
-                       strchr(where, '/') ? "in" : "by", where);
+                printf("Logged in to %s as %s; kept %s %s%s.\n", place->key, strempty(kept->username),
+                       strchr(where, '/') ? "in" : "by", where,
+                       strchr(where, '/') && kept->password
+                               ? " (as plain text; a credential helper keeps it safer)"
+                               : "");
         return 0;
 }
 

@@ -91,7 +91,10 @@ static int fetch_token(RegistrySession *session, const Challenge *challenge, Htt
                 .scope = scope,
                 .username = credential->username,
                 .password = credential->password,
-                .refresh_token = credential->identity_token,
+                /* Some servers give another one each time, and take the old one back. */
+                .refresh_token = credential->identity_token
+                                         ? endpoint->refresh_token ?: credential->identity_token
+                                         : NULL,
                 .offline = registry->offline,
         };
 

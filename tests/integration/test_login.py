@@ -107,7 +107,8 @@ def mode(path):
 def test_login_pull_logout(guarded, home, pull, berthctl):
     assert b"needs a login" in pull(guarded.image, check=False).stderr
     said = login(guarded.address).stdout.decode()
-    assert said == f"Logged in to {guarded.address} as {USER}; kept in {docker_file(home)}.\n"
+    assert said == f"Logged in to {guarded.address} as {USER}; kept in {docker_file(home)} " \
+        "(as plain text; a credential helper keeps it safer).\n"
     assert mode(docker_file(home)) == 0o600 and mode(home / ".docker") == 0o700
     assert json.loads(docker_file(home).read_text())["auths"] == {guarded.address: {"auth": PAIR}}
     assert [path.name for path in (home / ".docker").iterdir()] == ["config.json"]
@@ -571,6 +572,19 @@ def test_a_token_that_ends_in_mid_pull(server, home, pull):
     server.spoil("/blobs/", take_back, times=2)
     pull(f"{server.address}/big:latest")
     assert len(tokens.asked) >= 3
+
+
+def test_a_refresh_token_that_is_good_for_one_use(server, home, pull):
+    tokens = TokenServer(server, {USER: PASSWORD}, lifetime=1)
+    login(server.address)
+    tokens.rotate = True
+
+    def slow(handler):
+        time.sleep(1.2)
+        return PROPER
+    server.spoil("/manifests/", slow)
+    pull(f"{server.address}/x:latest")
+    assert len(tokens.refresh_tokens) == 1 and len(tokens.asked) > 2
 
 
 def test_a_token_is_renewed_before_it_runs_out(server, home, pull):

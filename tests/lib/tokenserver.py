@@ -20,6 +20,7 @@ class TokenServer:
         self.server, self.users, self.forms, self.refresh = server, users, forms, refresh
         self.lifetime, self.anonymous, self.realm = lifetime, anonymous, realm or f"{server.url}/token"
         self.tokens, self.refresh_tokens, self.asked = set(), {}, []
+        self.rotate = False     # each refresh token is good for one use, and brings the next
         server.spoil("^/v2/", self.guard)
         server.spoil("^/token", self.answer)
 
@@ -51,13 +52,15 @@ class TokenServer:
             if form.get("grant_type") == "refresh_token":
                 name = self.refresh_tokens.get(form["refresh_token"])
                 password = self.users.get(name)
+                if self.rotate and name:
+                    del self.refresh_tokens[form["refresh_token"]]
         if not (name and self.users.get(name) == password) and not (self.anonymous and not name):
             return handler.answer(401, {}, json.dumps({"details": "incorrect user name or password"}).encode())
         given = {"token": uuid.uuid4().hex}
         self.tokens.add(given["token"])
         if self.lifetime is not None:
             given["expires_in"] = self.lifetime
-        if self.refresh and "offline" in (form.get("access_type"), query.get("offline_token") and "offline"):
+        if self.rotate or self.refresh and "offline" in (form.get("access_type"), query.get("offline_token") and "offline"):
             given["refresh_token"] = f"refresh-{uuid.uuid4().hex}"
             self.refresh_tokens[given["refresh_token"]] = name
         return handler.answer(200, {"Content-Type": "application/json"}, json.dumps(given).encode())
