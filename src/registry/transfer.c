@@ -257,7 +257,7 @@ static void note_time_out(Transfer *transfer) {
         HttpResponse *response = transfer->response;
         response->failure = connected > 0 ? TRANSFER_BROKEN : TRANSFER_UNREACHABLE;
         response->reason = connected > 0
-                                   ? format_string("nothing came for %ld s", patience(transfer->request))
+                                   ? format_string("next to nothing came for %ld s", patience(transfer->request))
                                    : format_string("no answer within %d s", TRANSFER_CONNECT_SECONDS);
 }
 
@@ -458,7 +458,7 @@ static int set_options(Transfer *transfer, const HttpRequest *request) {
         SET(USERAGENT, "berth/" BERTH_VERSION);
         SET(NOSIGNAL, 1L);
         SET(CONNECTTIMEOUT, (long) TRANSFER_CONNECT_SECONDS);
-        SET(LOW_SPEED_LIMIT, 1L);
+        SET(LOW_SPEED_LIMIT, (long) TRANSFER_SPEED_MIN);
         SET(LOW_SPEED_TIME, patience(request));
         SET(BUFFERSIZE, 256L * 1024);
         SET(SUPPRESS_CONNECT_HEADERS, 1L);

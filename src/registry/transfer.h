@@ -12,6 +12,7 @@
 
 #define TRANSFER_CONNECT_SECONDS 30
 #define TRANSFER_STALL_SECONDS 60
+#define TRANSFER_SPEED_MIN 100 /* bytes a second; what is slower for so long is as good as dead */
 #define TRANSFER_STORE_SECONDS \
         300 /* the same for what is sent: a registry may put a large blob together before it answers */
 #define RESPONSE_HEADERS_MAX (64 * 1024)
