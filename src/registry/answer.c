@@ -72,6 +72,14 @@ int answer_error(const RegistrySession *session, const HttpResponse *response, E
         return error_set(error, meanings[i].kind, "%s: %s", purpose, reason);
 }
 
+/* With TLS 1.3 a server refuses a client only when the handshake is through, and all that we see is an end. */
+static const char *certificate_hint(const RegistrySession *session, const HttpResponse *response) {
+        Endpoint *endpoint = session->endpoint;
+        bool possible = response->status == 0 && !endpoint->insecure && !endpoint_base(endpoint);
+
+        return possible ? " (it may want a client certificate: see berth.registries.conf(5))" : "";
+}
+
 int failure_error(const RegistrySession *session, const HttpResponse *response, Error *error) {
         const char *reason = response->reason ?: "out of memory", *purpose = session->registry->purpose;
         const char *host = session->endpoint->host;
@@ -85,11 +93,11 @@ int failure_error(const RegistrySession *session, const HttpResponse *response, 
                                  "system's, or as a .crt file to /etc/berth/certs.d/%s/)",
                                  host, reason, host);
         case TRANSFER_BROKEN:
-                return error_set(error, ERROR_REGISTRY, "%s: the connection to the registry broke: %s",
-                                 purpose, reason);
+                return error_set(error, ERROR_REGISTRY, "%s: the connection to the registry broke: %s%s",
+                                 purpose, reason, certificate_hint(session, response));
         case TRANSFER_NOT_TLS:
-                return error_set(error, ERROR_REGISTRY, "cannot reach registry %s over HTTPS: %s", host,
-                                 reason);
+                return error_set(error, ERROR_REGISTRY, "cannot reach registry %s over HTTPS: %s%s", host,
+                                 reason, strstr(reason, "alert") ? certificate_hint(session, response) : "");
         case TRANSFER_REFUSED:
                 return error_set(error, ERROR_REGISTRY, "%s: %s", purpose, reason);
         default:

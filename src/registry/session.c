@@ -133,8 +133,7 @@ static int exchange(RegistrySession *session, const RegistryRequest *request, co
 
 /* ---- finding the address of an endpoint ---- */
 
-/* The URL that it has answered at, or NULL. It never changes once it is set. */
-static const char *endpoint_base(Endpoint *endpoint) {
+const char *endpoint_base(Endpoint *endpoint) {
         pthread_mutex_lock(&endpoint->lock);
         const char *base = endpoint->base;
         pthread_mutex_unlock(&endpoint->lock);

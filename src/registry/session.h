@@ -41,6 +41,9 @@ typedef struct HostTls {
         struct HostTls *next;
 } HostTls;
 
+/* The URL that it has answered at, or NULL. It never changes once it is set. */
+const char *endpoint_base(Endpoint *endpoint);
+
 struct Registry {
         char *name;
         char *repository;

@@ -17,7 +17,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         for (size_t i = 0; i < ELEMENTSOF(names); i++) {
                 _cleanup_(reference_done) Reference reference = {}, again = {};
                 RegistryRule rule;
-                FUZZ_CHECK(reference_parse(names[i], &reference, NULL) == 0);
+                /* With a very long registry or alias they become too long for a name. */
+                if (reference_parse(names[i], &reference, NULL) < 0) {
+                        FUZZ_CHECK(size > 200);
+                        continue;
+                }
                 _cleanup_free_ char *familiar = reference_to_familiar(&reference);
                 FUZZ_CHECK(familiar && reference_parse(familiar, &again, NULL) == 0);
                 _cleanup_free_ char *canonical = reference_to_string(&reference),
