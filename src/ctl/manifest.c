@@ -31,7 +31,7 @@ const Option manifest_inspect_options[] = {
 
 /* ---- create, add, remove ---- */
 
-static int change_index(Ctl *ctl, char **arguments, const char *change, Error *error) {
+static int change_index(Ctl *ctl, char **arguments, const char *change, const char *words, Error *error) {
         _cleanup_message_ sd_bus_message *m = NULL;
         _cleanup_job_ Job job = {};
         int r;
@@ -45,7 +45,7 @@ static int change_index(Ctl *ctl, char **arguments, const char *change, Error *e
             (r = sd_bus_message_close_container(m)) < 0)
                 return error_set_errno(error, r, "cannot talk to berthd");
         if ((r = job_start(ctl, m, NULL, &job, NULL, error)) < 0 || (r = job_wait(&job, error)) < 0)
-                return ctl_cannot(error, r, "change the index", arguments[0]);
+                return ctl_cannot(error, r, words, arguments[0]);
         puts(json_text(job.result, "Digest"));
         return EXIT_SUCCESS;
 }
@@ -53,15 +53,15 @@ static int change_index(Ctl *ctl, char **arguments, const char *change, Error *e
 int verb_manifest_create(void *context, char **arguments, void *options, Error *error) {
         const ManifestOptions *o = options;
 
-        return change_index(context, arguments, o->amend ? "add" : "create", error);
+        return change_index(context, arguments, o->amend ? "add" : "create", "make an index", error);
 }
 
 int verb_manifest_add(void *context, char **arguments, void *options, Error *error) {
-        return change_index(context, arguments, "add", error);
+        return change_index(context, arguments, "add", "add to the index", error);
 }
 
 int verb_manifest_remove(void *context, char **arguments, void *options, Error *error) {
-        return change_index(context, arguments, "remove", error);
+        return change_index(context, arguments, "remove", "take out of the index", error);
 }
 
 /* ---- inspect ---- */

@@ -24,6 +24,20 @@ static void tell_names_changed(Manager *m, char *const *digests) {
         }
 }
 
+static int delete_image(Manager *m, Image *image, char ***ret_untagged, char ***ret_deleted, Error *error);
+
+/* An index that has been changed is a new one, and the old one has lost its name to it. */
+static void forget_old_indexes(Manager *m, char *const *digests) {
+        for (char *const *digest = digests; digest && *digest; digest++) {
+                _cleanup_strv_free_ char **untagged = NULL, **deleted = NULL;
+                Image *image = image_store_by_digest(m->images, *digest);
+                _cleanup_error_ Error error = {};
+                if (image && image->record.kind == IMAGE_INDEX && strv_isempty(image->names) &&
+                    delete_image(m, image, &untagged, &deleted, &error) < 0)
+                        log_warning("Failed to remove the old index %s: %s", *digest, error_text(&error));
+        }
+}
+
 int manager_add_image(Manager *m, const char *action, const char *digest, char *const *names, Image **ret,
                       Error *error) {
         _cleanup_strv_free_ char **untagged = NULL;
@@ -40,6 +54,8 @@ int manager_add_image(Manager *m, const char *action, const char *digest, char *
         else
                 m->hooks->image_added(m, image);
         manager_tell_image(m, action, image, names ? names[0] : NULL);
+        if (streq(action, "create-index"))
+                forget_old_indexes(m, untagged);
         if (ret)
                 *ret = image;
         return 0;
@@ -141,6 +157,14 @@ static int delete_image(Manager *m, Image *image, char ***ret_untagged, char ***
         return r;
 }
 
+static char *familiar_name(const Image *image) {
+        _cleanup_(reference_done) Reference reference = {};
+
+        return image->names && reference_parse(image->names[0], &reference, NULL) >= 0
+                       ? reference_to_familiar(&reference)
+                       : strdup(image->record.digest);
+}
+
 static int check_unused(Manager *m, const Image *image, const char *reference, Error *error) {
         const Container *user = find_user(m, image);
         Image *index;
@@ -150,10 +174,10 @@ static int check_unused(Manager *m, const Image *image, const char *reference, E
                                  "cannot remove image %s: container \"%s\" uses it (berthctl rm %s)",
                                  reference, user->spec.name, user->spec.name);
         if (image_store_index_has(m->images, image->record.digest, &index)) {
-                const char *name = index->names ? index->names[0] : index->record.digest;
+                _cleanup_free_ char *name = familiar_name(index);
                 return error_set(error, ERROR_IN_USE,
                                  "cannot remove image %s: the index \"%s\" needs it (berthctl rmi %s)",
-                                 reference, name, name);
+                                 reference, strempty(name), strempty(name));
         }
         if (image_is_mounted(image))
                 return error_set(error, ERROR_IN_USE,

@@ -36,14 +36,13 @@ int manager_resolve_index(Manager *m, Image *index, const char *name, Image **re
                 return r;
         const ImageDescriptor *entry = find_entry(&index->record, &platform);
         if (!entry)
-                return error_set(error, ERROR_NO_SUCH_IMAGE,
+                return error_set(error, ERROR_INVALID,
                                  "the index \"%s\" has no image for %s/%s (berthctl manifest inspect %s)",
                                  name, platform.os, platform.architecture, name);
         *ret = image_store_by_digest(m->images, entry->digest);
         if (!*ret)
-                return error_set(error, ERROR_NO_SUCH_IMAGE,
-                                 "the image of the index \"%s\" for %s/%s is not here", name, platform.os,
-                                 platform.architecture);
+                return error_set(error, ERROR_INVALID, "the image of the index \"%s\" for %s/%s is not here",
+                                 name, platform.os, platform.architecture);
         return 0;
 }
 
