@@ -84,7 +84,7 @@ static int add_endpoints(Registry *registry, const json_t *const *credentials) {
                 if (r < 0)
                         return r;
         }
-        if (rule.mirror_only && registry->n_endpoints > 0)
+        if (rule.mirror_only)
                 return 0;
         return add_endpoint(registry, strdup(registry->name), strdup(registry->repository), false,
                             credentials);
@@ -121,6 +121,11 @@ int registry_new(const RegistryOptions *options, Registry **ret, Error *error) {
                 r = add_endpoints(registry, options->credentials);
         if (r < 0)
                 return error_set_errno(error, r, "%s", options->purpose);
+        if (registry->n_endpoints == 0)
+                return error_set(error, ERROR_DENIED,
+                                 "%s: only mirrors of %s may be asked, and it has none (MirrorOnly= in "
+                                 "registries.conf)",
+                                 options->purpose, options->registry);
         *ret = TAKE_PTR(registry);
         return 0;
 }

@@ -149,6 +149,16 @@ def test_mirror_only(servers, conf, state):
     pull(state, f"{origin.address}/x:latest")
 
 
+def test_mirror_only_without_mirrors(servers, conf, state):
+    blocked, origin = servers(2)
+    origin.add_image("x", "latest", [BIG])
+    rule = f"[Registry {origin.address}]\nMirrorOnly=yes\n"
+    for text in (rule, f"{rule}Mirror={blocked.address}\n[Registry {blocked.address}]\nBlocked=yes\n"):
+        conf(text)
+        assert "only mirrors of" in fails(state, f"{origin.address}/x:latest", "AccessDenied")
+    assert blocked.requests == [] and origin.requests == []
+
+
 def test_the_error_tells_what_each_said(servers, conf, state):
     first, second, origin = servers(3)
     down = f"127.0.0.1:{free_port()}"
@@ -158,6 +168,17 @@ def test_the_error_tells_what_each_said(servers, conf, state):
         f"cannot pull {origin.address}/x:latest: the registry says it does not exist, or needs a login "
         f"(mirror {down}: connection refused; mirror {first.address}: it does not have it; "
         f"mirror {second.address}: HTTP status 500)")
+
+
+def test_pushes_go_to_the_registry_itself(servers, conf, state):
+    mirror, origin = servers(2)
+    mirror.add_image("x", "latest", [BIG])
+    conf(f"[Registry {origin.address}]\nMirror={mirror.address}\nMirrorOnly=yes\n")
+    name = f"{origin.address}/x:latest"
+    record = pull(state, name)["Images"][0]["Record"]
+    before = len(mirror.requests)
+    WorkerJob("push", state, Records=[record["Digest"].split(":")[1]], Names=[name], Reference=name).wait()
+    assert ("x", "latest") in origin.manifests and len(mirror.requests) == before
 
 
 def test_all_are_tried_again(servers, conf, state):
