@@ -411,6 +411,13 @@ def test_half_a_client_certificate(names, authority, pair, certs, state, half, o
         assert f"{CERTS}/{server.address}/{half} has no {other} beside it" in message
 
 
+def test_a_client_certificate_of_no_use(names, authority, pair, certs, state):
+    with BadRegistry(tls=pair, host=names) as server:
+        certs(server.address, {"ca.crt": authority.certificate, "client.cert": None, "client.key": None})
+        assert fails(state, f"{server.address}/x:latest", "Registry") == (
+            f"cannot reach registry {server.address}: its client certificate or key in certs.d is of no use")
+
+
 def test_a_redirect_does_not_get_the_client_certificate(names, authority, pair, certs, state):
     client = authority.issue("client")
     seen = []
