@@ -6,6 +6,8 @@
 
 /* The manager's methods that are about the store as a whole: what may go, what it takes, whether all is well. */
 
+#define LAYERS_MAX 1000
+
 /* ---- prune ---- */
 
 typedef struct PruneOptions {
@@ -120,6 +122,9 @@ static int start_report(Call *call, const char *verb, const ObjectType *type, Jo
                 return r;
         request.repair = *ret_repair = options.repair;
         r = manager_layers_in_use(call->daemon->manager, &request.layers);
+        /* They only decide what is said about a layer: a request has limits. */
+        if (r >= 0 && strv_length(request.layers) > LAYERS_MAX)
+                request.layers = strv_free(request.layers);
         if (r < 0) {
                 object_done(&worker_request_type, &request);
                 return error_set_errno(error, r, "cannot make a job");

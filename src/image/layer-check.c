@@ -90,9 +90,9 @@ static int compare_entry(Comparison *c, int good_dir, int dir, const char *name,
                 return found(c, path, "does not belong there");
         if (fd == -ENOENT)
                 return found(c, path, "is missing");
-        if (good_fd < 0 || fd < 0)
-                return MIN(good_fd, fd);
-        return compare_files(c, good_fd, fd, path, depth);
+        int r = good_fd < 0 || fd < 0 ? MIN(good_fd, fd) : compare_files(c, good_fd, fd, path, depth);
+        /* A disk that is going is just what one looks for. */
+        return r == -EIO || r == -EUCLEAN || r == -EBADMSG ? found(c, path, "can't be read") : r;
 }
 
 /* Both lists are sorted; each name once. */

@@ -111,17 +111,17 @@ int manager_prune_containers(Manager *m, const PruneImagesOptions *options, Prun
         size_t n;
 
         int r = manager_list_containers(m, &all, &n);
-        if (r < 0)
-                return error_set_errno(error, r, "cannot prune the containers");
-        for (size_t i = 0; i < n; i++) {
+        m->many_removals = true;
+        for (size_t i = 0; r >= 0 && i < n; i++) {
                 if (!may_go(all[i], options))
                         continue;
                 r = strv_extend(&result.deleted, all[i]->spec.name);
                 if (r >= 0 && !options->dry_run)
                         r = container_remove(all[i], false, on_removed, NULL, error);
-                if (r < 0)
-                        return error_set_errno(error, r, "cannot prune the containers");
         }
+        m->many_removals = false;
+        if (r < 0)
+                return error_set_errno(error, r, "cannot prune the containers");
         *ret = result;
         result = (PruneResult){};
         return 0;

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <string.h>
+
 #include "file-util.h"
 #include "job.h"
 #include "log.h"
@@ -8,6 +10,8 @@
 /* A directory of so many entries is deleted within the loop: less work than starting a worker. */
 #define SMALL_TREE 64
 #define SMALL_DEPTH 8
+/* So many names are sent to a worker in one request (WORKER_PACKET_MAX). */
+#define NAMES_MAX 1000
 
 /* ---- directories of removed containers ---- */
 
@@ -39,6 +43,15 @@ static void on_removed(const Error *error, void *userdata) {
         empty_trash(m);
 }
 
+/* The first n have been handed over. */
+static void forget_trash(Manager *m, size_t n) {
+        size_t all = strv_length(m->trash);
+
+        for (size_t i = 0; i < n; i++)
+                free(m->trash[i]);
+        memmove(m->trash, m->trash + n, (all - n + 1) * sizeof(char *));
+}
+
 static void empty_trash(Manager *m) {
         static const WorkerHooks hooks = { .ended = on_removed };
         _cleanup_error_ Error error = {};
@@ -50,21 +63,22 @@ static void empty_trash(Manager *m) {
         int r = free_and_strdup(&request.verb, "remove");
         if (r >= 0)
                 r = free_and_strdup(&request.state_directory, STATE_DIRECTORY);
-        for (size_t i = 0; r >= 0 && m->trash[i]; i++)
+        size_t n = MIN(strv_length(m->trash), (size_t) NAMES_MAX);
+        for (size_t i = 0; r >= 0 && i < n; i++)
                 r = strv_consume(&request.paths, string_join(STATE_DIRECTORY "/containers/", m->trash[i]));
         if (r >= 0)
                 r = worker_start(m->event, &request, NULL, 0, &hooks, m, &m->remover, &error);
         if (r < 0)
                 log_warning("Failed to delete the files of removed containers: %s", error_text(&error));
         else
-                m->trash = strv_free(m->trash);
+                forget_trash(m, n);
         object_done(&worker_request_type, &request);
 }
 
 void manager_remove_tree(Manager *m, const char *name) {
         unsigned budget = SMALL_TREE;
 
-        if (tree_is_small(m->context.containers_fd, name, 0, &budget) &&
+        if (!m->many_removals && tree_is_small(m->context.containers_fd, name, 0, &budget) &&
             remove_tree_at(m->context.containers_fd, name) >= 0)
                 return;
         if (strv_extend(&m->trash, name) < 0)
@@ -118,7 +132,14 @@ static void prune(Manager *m) {
         for (size_t i = 0; r >= 0 && i < m->garbage.n; i++)
                 r = add_garbage(m, LIST_ITEM(&m->garbage, ImageRecord, i), &request);
         list_done(&m->garbage, &image_record_type);
-        if (r >= 0 && (request.blobs || request.layers || request.records))
+        if (strv_length(request.blobs) + strv_length(request.layers) + strv_length(request.records) >
+            NAMES_MAX) {
+                request.blobs = strv_free(request.blobs);
+                request.layers = strv_free(request.layers);
+                request.records = strv_free(request.records);
+                request.everything = true;
+        }
+        if (r >= 0 && (request.everything || request.blobs || request.layers || request.records))
                 r = start_pruner(m, "prune", &request, &error);
         if (r < 0)
                 log_warning("Failed to delete the files of removed images: %s", error_text(&error));
@@ -179,7 +200,10 @@ void manager_sweep(Manager *m) {
         if (m->pruner)
                 return; /* the next one will do */
         object_init(&worker_request_type, &request);
-        request.everything = manager_layers_in_use(m, &request.layers) >= 0;
+        request.everything =
+                manager_layers_in_use(m, &request.layers) >= 0 && strv_length(request.layers) <= NAMES_MAX;
+        if (!request.everything)
+                request.layers = strv_free(request.layers);
         if (start_pruner(m, "sweep", &request, &error) < 0)
                 log_warning("Failed to sweep the store: %s", error_text(&error));
         object_done(&worker_request_type, &request);

@@ -60,6 +60,7 @@ struct Manager {
 
         List garbage;           /* ImageRecord: of removed images, whose files are not deleted yet */
         WorkerProcess *pruner;  /* deletes such files, or sweeps: no job may add images meanwhile */
+        bool many_removals;     /* containers go in numbers: their files are all left to a worker */
         char **trash;           /* names in containers/ that are to be deleted */
         WorkerProcess *remover; /* deletes some of them */
         size_t n_log_readers;

@@ -237,6 +237,21 @@ static int check_without_source(Verify *verify, const VerifyLayer *layer, Error 
         return verify_found(verify, &problem, error);
 }
 
+/* No copy came of a blob that is good. */
+static int report_failure(Verify *verify, const VerifyLayer *layer, Error *why, int r, Error *error) {
+        Problem problem = { NULL, "layer", layer->diff_id, why->message };
+
+        if (why->kind == ERROR_CORRUPT || why->kind == ERROR_LIMIT)
+                problem.kind = "damaged"; /* the image was never right */
+        else if (why->kind == ERROR_NO_SPACE)
+                problem.kind = "unchecked";
+        else {
+                error_move(error, why);
+                return r;
+        }
+        return verify_found(verify, &problem, error);
+}
+
 static int check_layer(Verify *verify, size_t i, Error *error) {
         VerifyLayer *layer = &verify->layers[i];
         _cleanup_error_ Error unpacking = {};
@@ -248,15 +263,8 @@ static int check_layer(Verify *verify, size_t i, Error *error) {
         if (!layer->source)
                 return check_without_source(verify, layer, error);
         int r = unpack_anew(verify->content, layer->source, &copy, &unpacking);
-        if (r < 0) {
-                /* What a good blob can't become the layer of is the image's fault, not the store's. */
-                if (unpacking.kind != ERROR_CORRUPT && unpacking.kind != ERROR_LIMIT) {
-                        error_move(error, &unpacking);
-                        return r;
-                }
-                const Problem problem = { "damaged", "layer", layer->diff_id, error_text(&unpacking) };
-                return verify_found(verify, &problem, error);
-        }
+        if (r < 0)
+                return report_failure(verify, layer, &unpacking, r, error);
         r = compare_layer(verify, layer, &copy, &missing, &why);
         if (r == -ECANCELED)
                 r = worker_set_cancelled(error);

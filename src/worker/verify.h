@@ -60,7 +60,7 @@ int verify_orphans(Verify *verify, Error *error);
 /* ---- verify-report.c ---- */
 
 typedef struct Problem {
-        const char *kind;   /* "damaged", "missing", "orphan", "permissions" */
+        const char *kind;   /* "damaged", "missing", "orphan", "permissions"; "unchecked": it may be whole */
         const char *object; /* "blob", "layer", "image", "file" */
         const char *name;   /* a digest, or a path in the state directory */
         const char *detail; /* for people; may be NULL */
