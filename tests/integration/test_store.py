@@ -251,6 +251,46 @@ def test_policy_by_size(tmp_path, clean_store, berthd_conf):
     assert names() == []
 
 
+@pytest.fixture
+def small_disk(clean_store):
+    """The state directory on a file system of 64 MB."""
+    def mount():
+        run("mount", "-t", "tmpfs", "-o", "size=64M,mode=0700", "tmpfs", STORE)
+
+    def umount():
+        run("umount", STORE)
+    restart(mount)
+    yield
+    restart(umount)
+
+
+def test_policy_by_watermarks(small_disk, tmp_path, berthd_conf):
+    for number in range(6):             # of 4 + 4 MB each
+        tar = tmp_path / f"{number}.tar"
+        tar.write_bytes(tar_of({"data": os.urandom(4_000_000)}))
+        used_before(import_image(tar, f"mark:{number}"), 10 - number)
+    berthd_conf("HighWatermark=90", "LowWatermark=40")
+    run_berthctl("image", "prune", "--policy", "--force")
+    assert len(names()) == 6            # 48 of 67 MB: not above the high one
+    berthd_conf("HighWatermark=60", "LowWatermark=40")
+    run_berthctl("image", "prune", "--policy", "--force")
+    assert names() == ["mark:3", "mark:4", "mark:5"]
+    berthd_conf("HighWatermark=20", "LowWatermark=60")      # contradicts itself: no policy
+    run_berthctl("image", "prune", "--policy", "--force")
+    assert len(names()) == 3
+
+
+def test_verify_on_a_full_disk(small_disk, tmp_path):
+    """A copy does not fit: nothing is known of the layer, and nothing is left of the copy."""
+    tar = tmp_path / "big.tar"
+    tar.write_bytes(tar_of({"data": os.urandom(25_000_000)}))
+    import_image(tar, "full:1")
+    found = report()["Problems"]
+    assert [(p["Kind"], p["Object"]) for p in found] == [("unchecked", "layer")] and "space" in found[0]["Detail"]
+    assert not list(LAYERS.glob(".tmp-*"))
+    run_berthctl("image", "prune", "--all", "--force")
+
+
 def test_a_pull_and_a_container_are_uses(pulled, name):
     reference, image = pulled
     record = RECORDS / f"{hex_of(image, 'Digest')}.json"
