@@ -135,7 +135,7 @@ int verb_unmount(void *context, char **arguments, void *options, Error *error) {
         if (o->all == !!arguments[0])
                 return error_set(error, ERROR_INVALID,
                                  o->all ? "--all and names of images exclude each other"
-                                        : "unmount needs the name of an image, or --all");
+                                        : "image unmount needs the name of an image, or --all");
         if (o->all)
                 return unmount_all(context, error);
         for (char **name = arguments; *name; name++)

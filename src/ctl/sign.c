@@ -100,7 +100,7 @@ int verb_sign(void *context, char **arguments, void *options, Error *error) {
         int r;
 
         if (!o->key)
-                return error_set(error, ERROR_INVALID, "sign needs a key: --key=FILE");
+                return error_set(error, ERROR_INVALID, "image sign needs a key: --key=FILE");
         credentials_protect_process();
         if ((r = ctl_message_new(context, NULL, NULL, "SignImage", &m, error)) < 0 ||
             (r = get_key(o, &key, &passphrase, error)) < 0 ||

@@ -208,31 +208,29 @@ static const Verb verbs[] = {
         { "logout", NULL, IMAGES, NULL, "[REGISTRY]", "Forget the login for a registry",
           "In all the files that are read for logins.", 0, 1, .first = WORD_REGISTRY,
           .options = OPTIONS(logout_options), .options_size = sizeof(LoginOptions), .run = verb_logout },
-        { "tree", NULL, IMAGES, "image", "[IMAGE…]",
+        { "image tree", NULL, IMAGES, NULL, "[IMAGE…]",
           "Show the layers of images, and which images share them",
           "Sizes are those of the unpacked layers; what is unique would be free without the image.", 0,
           VERB_ANY, .first = WORD_IMAGE, .more = WORD_IMAGE, .options = OPTIONS(tree_options),
           .options_size = sizeof(TreeOptions), .run = verb_tree },
-        { "mount", NULL, IMAGES, "image", "[IMAGE]", "Mount an image's files to look inside",
+        { "image mount", NULL, IMAGES, NULL, "[IMAGE]", "Mount an image's files to look inside",
           "Prints the path, where root can read them, and nobody can write. Without a name it lists what is "
-          "mounted. It "
-          "stays until unmount, or the next boot.",
+          "mounted. It stays until image unmount, or the next boot.",
           0, 1, .first = WORD_IMAGE, .run = verb_mount },
-        { "unmount", "umount|image umount", IMAGES, "image", "[IMAGE…]", "Undo mount", NULL, 0, VERB_ANY,
+        { "image unmount", "image umount", IMAGES, NULL, "[IMAGE…]", "Undo mount", NULL, 0, VERB_ANY,
           .first = WORD_IMAGE, .more = WORD_IMAGE, .options = OPTIONS(unmount_options),
           .options_size = sizeof(UnmountOptions), .run = verb_unmount },
-        { "compare", "image diff", IMAGES, "image", "IMAGE IMAGE",
+        { "image diff", "image compare", IMAGES, NULL, "IMAGE IMAGE",
           "Show which files differ between two images (Added, Changed, Deleted)",
           "A is what only the second has, D what only the first has, C what differs in type, mode, owner, "
           "attributes or content.",
           2, 2, .first = WORD_IMAGE, .more = WORD_IMAGE, .run = verb_compare },
-        { "sign", NULL, IMAGES, "image", "NAME[:TAG][@DIGEST]",
+        { "image sign", NULL, IMAGES, NULL, "NAME[:TAG][@DIGEST]",
           "Sign an image in its registry, as cosign does",
           "What is signed is the digest that the registry has for the name now, whether the image is here "
           "or "
           "not. The key is a private one in PEM: ECDSA on P-256, Ed25519, or RSA; of an encrypted one the "
-          "passphrase is asked for. "
-          "Policy= in berth.registries.conf(5) makes pulls want such signatures.",
+          "passphrase is asked for. Policy= in berth.registries.conf(5) makes pulls want such signatures.",
           1, 1, .first = WORD_IMAGE, .options = OPTIONS(sign_options), .options_size = sizeof(SignOptions),
           .run = verb_sign },
         { "image show", "image inspect", IMAGES, NULL, "IMAGE…", "Show all that is known of images, as JSON",

@@ -337,7 +337,7 @@ def test_tree_shows_what_made_a_layer(images, busybox_image, name):
     run_berthctl("rm", name)
     text = out("image", "tree", "--no-trunc", f"{name}-c:v1")
     assert busybox_image in text
-    listed = json.loads(out("--json=short", "tree", f"{name}-c:v1"))[0]
+    listed = json.loads(out("--json=short", "image", "tree", f"{name}-c:v1"))[0]
     assert len(listed["Layers"]) == 2 and listed["Layers"][0]["SharedWith"] == [busybox_image]
     run_berthctl("rmi", f"{name}-c:v1")
 
