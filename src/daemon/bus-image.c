@@ -30,12 +30,18 @@ static const struct {
         const ObjectType *source; /* of the record, or of its config; or: */
         int (*append)(const Image *image, sd_bus_message *m, Daemon *daemon);
 } properties[] = {
-        { "Id", "s", &image_record_type },           { "Digest", "s", &image_record_type },
-        { "Names", "as", NULL, append_names },       { "Created", "t", &image_record_type },
-        { "Size", "t", &image_record_type },         { "DownloadSize", "t", &image_record_type },
-        { "Architecture", "s", &image_record_type }, { "OS", "s", &image_record_type },
-        { "Kind", "s", &image_record_type },         { "ArtifactType", "s", &image_record_type },
-        { "Labels", "a{ss}", &image_config_type },   { "Containers", "u", NULL, append_number_of_users },
+        { "Id", "s", &image_record_type },
+        { "Digest", "s", &image_record_type },
+        { "Names", "as", NULL, append_names },
+        { "Created", "t", &image_record_type },
+        { "Size", "t", &image_record_type },
+        { "DownloadSize", "t", &image_record_type },
+        { "Architecture", "s", &image_record_type },
+        { "OS", "s", &image_record_type },
+        { "Kind", "s", &image_record_type },
+        { "ArtifactType", "s", &image_record_type },
+        { "Labels", "a{ss}", &image_config_type },
+        { "Containers", "u", NULL, append_number_of_users },
         { "MountPoint", "s", NULL, append_mount_point },
 };
 
