@@ -86,13 +86,32 @@ static int load_record(ContentStore *content, StoredImage *image, Error *error) 
         return 0;
 }
 
+/* What an index takes is what its images take. */
+static int complete_index(ContentStore *content, ImageRecord *index, Error *error) {
+        for (size_t i = 0; i < index->manifests.n; i++) {
+                const char *digest = LIST_ITEM(&index->manifests, ImageDescriptor, i)->digest;
+                ImageRecord record;
+                int r = content_find_image(content, digest, &record, error);
+                if (r == 0)
+                        return error_set(error, ERROR_CORRUPT, "image %.19s is missing in the image store",
+                                         digest);
+                if (r < 0)
+                        return r;
+                index->size += record.size;
+                index->download_size += record.download_size;
+                index->created = MAX(index->created, record.created);
+                object_done(&image_record_type, &record);
+        }
+        return 0;
+}
+
 int content_restore_record(ContentStore *content, const char *digest, ImageRecord *ret, Error *error) {
         int r = image_record_from_blobs(content, digest, ret, error);
 
         if (r < 0)
                 return r;
-        if (ret->kind != IMAGE_INDEX)
-                r = content_complete_record(content, ret, error);
+        r = ret->kind == IMAGE_INDEX ? complete_index(content, ret, error)
+                                     : content_complete_record(content, ret, error);
         if (r >= 0)
                 r = content_update_record(content, ret, error);
         if (r < 0)

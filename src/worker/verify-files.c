@@ -179,9 +179,13 @@ static bool blobs_are_good(const Verify *verify, const ImageRecord *record) {
         return verify_blob_is_good(verify, record->digest) && verify_blob_is_good(verify, record->id);
 }
 
-/* What layers take unpacked is not in the blobs, and what a push has made of them neither. */
+/* What layers take unpacked is not in the blobs, nor is what the images of an index say. */
 static void complete(const ImageRecord *from, ImageRecord *record) {
         record->size = from->size;
+        if (record->kind == IMAGE_INDEX) {
+                record->download_size = from->download_size;
+                record->created = from->created;
+        }
         for (size_t i = 0; i < record->layers.n && i < from->layers.n; i++)
                 LIST_ITEM(&record->layers, ImageLayer, i)->unpacked_size =
                         LIST_ITEM(&from->layers, ImageLayer, i)->unpacked_size;

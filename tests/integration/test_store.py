@@ -190,6 +190,60 @@ def test_prune_waits_for_jobs_that_add(registry, tmp_path, clean_store, name):
     assert len(inspect(reference)["Layers"]) == 4
 
 
+def test_an_index_keeps_its_images(busybox_tar, clean_store, name):
+    for architecture in ("amd64", "arm64"):
+        import_image(busybox_tar, f"{architecture}:1", "--platform", f"linux/{architecture}", "-c", "CMD true")
+    index = run_berthctl("manifest", "create", "multi:1", "amd64:1", "arm64:1").stdout.decode().strip()
+    run_berthctl("rmi", "--force", "amd64:1", "arm64:1")
+    run_berthctl("image", "prune", "--force")
+    assert len(run_berthctl("images", "-q").stdout.split()) == 3 and report()["Problems"] == []
+    (RECORDS / f"{index[7:]}.json").unlink()
+    assert problems("--repair") == [("missing", "image", index[7:])] and report()["Problems"] == []
+    restart()
+    assert inspect("multi:1")["Digest"] == index
+    run_berthctl("create", "--name", name, "multi:1")
+    run_berthctl("image", "prune", "--all", "--force")      # one of its images is in use
+    assert names() == ["multi:1"] and len(run_berthctl("images", "-q").stdout.split()) == 3
+    run_berthctl("rm", name)
+    run_berthctl("image", "prune", "--all", "--force")
+    assert not run_berthctl("images", "-q").stdout
+
+
+def test_an_artifact_is_kept_and_pruned(registry, tmp_path, clean_store, name, insecure):
+    source = OciImage(tmp_path / "artifact")
+    layer = source.add_blob(b"a chart", "application/vnd.cncf.helm.chart.content.v1.tar+gzip")
+    config = source.add_blob(b"{}", "application/vnd.cncf.helm.config.v1+json")
+    manifest = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": config, "layers": [layer]}
+    described = source.add_blob(json.dumps(manifest).encode(), manifest["mediaType"])
+    described["annotations"] = {"org.opencontainers.image.ref.name": "v1"}
+    (source.folder / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
+    (source.folder / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [described]}))
+    reference = registry.push(f"oci:{source.folder}:v1", f"{name}:latest")
+    run_berthctl("pull", "-q", reference)
+    run_berthctl("image", "prune", "--force")
+    assert report()["Problems"] == []
+    flip(BLOBS / layer["digest"][7:], 3)
+    assert ("damaged", "blob", layer["digest"][7:]) in problems("--repair")
+    assert (BLOBS / layer["digest"][7:]).read_bytes() == b"a chart"
+    (RECORDS / f"{described['digest'][7:]}.json").unlink()
+    assert problems("--repair") == [("missing", "image", described["digest"][7:])]
+    assert report()["Problems"] == []
+
+
+def test_a_pull_waits_for_a_repair(registry, tmp_path, clean_store, name):
+    tar = tmp_path / "big.tar"
+    tar.write_bytes(tar_of({"data": os.urandom(60_000_000)}))
+    import_image(tar, "big:1")
+    source = OciImage(tmp_path / "image")
+    source.add_layer(tar_of({"data": os.urandom(1000)}))
+    source.write("v1")
+    reference = registry.push(f"oci:{source.folder}:v1", f"{name}:latest")
+    repair = subprocess.Popen(["berthctl", "verify", "--repair"], stdout=subprocess.PIPE)
+    run_berthctl("pull", "-q", "--insecure", reference)
+    assert b"all is well" in repair.communicate(timeout=60)[0]
+    assert report()["Problems"] == []
+
+
 # --- the policy --------------------------------------------------------------------------------------------
 
 @pytest.fixture
