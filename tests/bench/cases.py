@@ -149,7 +149,7 @@ def push_once(bench, metric, peer, reference):
 
 @case("push", what="push of a large image to an empty registry: one that was pulled, and one whose layers are not compressed")
 def push(bench):
-    reference, archive, loaded = bench.large_image(), bench.folder / "archive.tar", "bench/loaded:latest"
+    reference, archive, loaded = bench.large_image(), bench.folder / "archive.tar", "docker.io/bench/loaded:latest"
     call("skopeo", "--insecure-policy", "copy", "--quiet", bench.registry.layout, f"docker-archive:{archive}:{loaded}", timeout=600)
     for _round, peer in bench.rounds(push, heavy=True):
         try:
@@ -157,7 +157,7 @@ def push(bench):
             push_once(bench, "pulled", peer, reference)
             call(*peer.command("rmi", reference))
             call(*peer.load(archive), timeout=600)
-            push_once(bench, "loaded", peer, loaded if peer.name != "podman" else f"localhost/{loaded}")
+            push_once(bench, "loaded", peer, loaded)
             call(*peer.command("rmi", loaded))
         except Failure as error:
             bench.fail("push", "pulled", peer, error)
