@@ -343,14 +343,13 @@ int content_replace_layer(ContentStore *content, const char *diff_id, const char
         int r = content_sync(content);
         if (r < 0)
                 return r;
-        if (renameat2(content->layers_fd, copy, content->layers_fd, hex, RENAME_NOREPLACE) >= 0)
-                return fsync(content->layers_fd) < 0 ? negative_errno() : 0;
-        if (errno != EEXIST)
+        /* There is a layer of this name at every moment; and the old one, which may be in use, has at no moment a name that
+         * the sweep would take for something half-made. */
+        if (renameat2(content->layers_fd, copy, content->layers_fd, aside, RENAME_NOREPLACE) < 0)
                 return negative_errno();
-        /* There is a layer of this name at every moment. */
-        if (renameat2(content->layers_fd, copy, content->layers_fd, hex, RENAME_EXCHANGE) < 0 ||
-            renameat2(content->layers_fd, copy, content->layers_fd, aside, RENAME_NOREPLACE) < 0 ||
-            fsync(content->layers_fd) < 0)
+        if (renameat2(content->layers_fd, aside, content->layers_fd, hex, RENAME_NOREPLACE) < 0 &&
+            (errno != EEXIST ||
+             renameat2(content->layers_fd, aside, content->layers_fd, hex, RENAME_EXCHANGE) < 0))
                 return negative_errno();
-        return 0;
+        return fsync(content->layers_fd) < 0 ? negative_errno() : 0;
 }

@@ -44,7 +44,7 @@ DEFINE_CLEANUP(PieceTable *, piece_table_free);
 
 /* Of an image of the table. 0 or -ENOMEM. */
 int piece_table_sizes(PieceTable *table, const ImageRecord *record, ImageSizes *ret);
-/* All pieces, each once. */
+/* All pieces, each once: those of a kind in the order of their digests. */
 size_t piece_table_length(const PieceTable *table);
 const ImagePiece *piece_table_at(const PieceTable *table, size_t i);
 /* How many images of the table have this piece. */

@@ -84,11 +84,18 @@ static int for_all(Verify *verify, size_t n, int (*work)(Verify *verify, size_t 
 
 /* ---- blobs ---- */
 
+static int compare_blobs(const void *a, const void *b) {
+        return strcmp(((const VerifyBlob *) a)->digest, ((const VerifyBlob *) b)->digest);
+}
+
+/* They are in the order of their digests. */
 bool verify_blob_is_good(const Verify *verify, const char *digest) {
-        for (size_t i = 0; i < verify->n_blobs; i++)
-                if (streq(verify->blobs[i].digest, digest))
-                        return verify->blobs[i].good;
-        return false;
+        const VerifyBlob key = { .digest = digest };
+        const VerifyBlob *blob = verify->n_blobs > 0 ? bsearch(&key, verify->blobs, verify->n_blobs,
+                                                               sizeof(VerifyBlob), compare_blobs)
+                                                     : NULL;
+
+        return blob && blob->good;
 }
 
 /* 1: its bytes are what its name says. 0: they are not, or can't be read, as *ret_why says. */
