@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "file-util.h"
+#include "image-mount.h"
 #include "job.h"
 #include "log.h"
 #include "string-util.h"
@@ -184,6 +185,11 @@ int manager_layers_in_use(Manager *m, char ***ret) {
                                 ? image_store_by_digest(m->images, strempty(c->spec.image_digest))
                                 : NULL;
                 if (r >= 0 && image)
+                        r = add_layers(&image->record, &layers);
+        }
+        for (size_t i = 0; r >= 0 && i < image_store_count(m->images); i++) {
+                const Image *image = image_store_at(m->images, i);
+                if (image_is_mounted(image))
                         r = add_layers(&image->record, &layers);
         }
         if (r >= 0)
