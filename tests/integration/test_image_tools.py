@@ -304,7 +304,7 @@ def test_diff_of_a_few_files_among_many(images):
 
 
 def test_interrupted_diff(images):
-    noise = random.Random(1).randbytes(50_000_000)
+    noise = random.Random(1).randbytes(20_000_000)
     a = images("a", [tar_of({"big": noise})])
     b = images("b", [tar_of({"big": noise, "more": b"1"})])
     process = subprocess.Popen(["berthctl", "image", "diff", a, b], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
