@@ -132,6 +132,14 @@ static int hash_blob(Verify *verify, VerifyBlob *blob, int fd, char **ret_why) {
         return *ret_why ? 0 : -ENOMEM;
 }
 
+/* What is no file, or on a disk that is going, is damaged; what we lack ourselves is no fault of the blob's. */
+static int explain_open(int r, char **ret_why) {
+        if (r != -ELOOP && r != -EIO && r != -EUCLEAN && r != -ENXIO)
+                return r;
+        *ret_why = format_string("it can't be opened: %s", strerror(-r));
+        return *ret_why ? 0 : -ENOMEM;
+}
+
 static int set_blob_aside(Verify *verify, const char *digest, Error *error) {
         char aside[DIGEST_HEX_LENGTH + sizeof(".corrupt")];
         int dir_fd = verify->content->blobs_fd;
@@ -152,7 +160,7 @@ static int check_blob(Verify *verify, size_t i, Error *error) {
                 problem.kind = "missing";
                 return verify_found(verify, &problem, error);
         }
-        int r = fd < 0 ? fd : hash_blob(verify, blob, fd, &why);
+        int r = fd < 0 ? explain_open(fd, &why) : hash_blob(verify, blob, fd, &why);
         if (r == -ECANCELED)
                 return worker_set_cancelled(error);
         if (r < 0)

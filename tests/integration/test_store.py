@@ -438,6 +438,15 @@ def test_a_blob_is_missing(pulled, insecure):
     assert report()["Problems"] == []
 
 
+def test_a_blob_that_is_no_file(pulled, insecure):
+    blob = hex_of(pulled[1]["Layers"][0], "Digest")
+    (BLOBS / blob).unlink()
+    (BLOBS / blob).symlink_to("/etc/shadow")
+    assert ("damaged", "blob", blob) in problems()
+    report("--repair")
+    assert report()["Problems"] == [] and (BLOBS / blob).is_file() and not (BLOBS / blob).is_symlink()
+
+
 def test_what_cannot_be_had_again_is_said_and_kept(busybox_tar, clean_store, name):
     digest = import_image(busybox_tar, "127.0.0.1:1/gone:1", "-c", "CMD true")
     blob = hex_of(inspect(digest)["Layers"][0], "Digest")
