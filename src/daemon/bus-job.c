@@ -62,7 +62,8 @@ int call_make_remote_job(Call *call, WorkerRequest *request, const int *fds, siz
                 object_done(&worker_request_type, request);
                 return r;
         }
-        memcpy(all + 1, fds, n_fds * sizeof(int));
+        if (n_fds > 0)
+                all[1] = fds[0];
         return call_make_job(call, request, all, n_fds + 1, &options->job, parameters, ret, error);
 }
 
