@@ -63,7 +63,7 @@ int call_make_remote_job(Call *call, WorkerRequest *request, const int *fds, siz
                 return r;
         }
         if (n_fds > 0)
-                all[1] = fds[0];
+                memcpy(all + 1, fds, n_fds * sizeof(int));
         return call_make_job(call, request, all, n_fds + 1, &options->job, parameters, ret, error);
 }
 
