@@ -65,7 +65,7 @@ static int append_options(sd_bus_message *m, void *userdata) {
 /* ---- output ---- */
 
 static int print_results(Ctl *ctl, const SearchOptions *o, const json_t *results) {
-        static const TableColumn columns[] = { { "NAME", 10, 0 },
+        static const TableColumn columns[] = { { "NAME", 24, 0 },
                                                { "DESCRIPTION", 10, 1 },
                                                { "STARS", 0, 2, .right = true },
                                                { "OFFICIAL", 0, 3 } };
@@ -83,7 +83,7 @@ static int print_results(Ctl *ctl, const SearchOptions *o, const json_t *results
                 char stars[24];
                 snprintf(stars, sizeof(stars), "%llu", (unsigned long long) json_number(result, "Stars"));
                 const char *cells[] = { json_text(result, "Name"), json_text(result, "Description"), stars,
-                                        json_flag(result, "Official") ? "yes" : "" };
+                                        json_flag(result, "Official") ? "yes" : glyph(GLYPH_DASH) };
                 if (r >= 0)
                         r = table_add(table, cells);
         }
