@@ -261,8 +261,8 @@ int content_find_image(ContentStore *content, const char *manifest_digest, Image
                 return error_set(error, ERROR_OUT_OF_MEMORY, "out of memory");
         if (r < 0)
                 return 0; /* none, or one that is to be made anew */
-        if (content_complete_record(content, ret, NULL) < 0 || !content_has_blob(content, manifest_digest, NULL) ||
-            !content_has_blob(content, ret->id, NULL)) {
+        if (content_complete_record(content, ret, NULL) < 0 ||
+            !content_has_blob(content, manifest_digest, NULL) || !content_has_blob(content, ret->id, NULL)) {
                 object_done(&image_record_type, ret);
                 return 0;
         }

@@ -23,7 +23,7 @@ struct ImageStore {
         Image **images; /* sorted by digest */
         size_t n_images, allocated;
         NameTable names; /* the truth; Image.names follow from it */
-        json_t *lost;    /* entries of index.json whose record is gone: kept, until verify --repair or a pull */
+        json_t *lost; /* entries of index.json whose record is gone: kept, until verify --repair or a pull */
 };
 
 /* Loads names and images. */

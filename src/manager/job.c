@@ -278,7 +278,8 @@ static void take_pushed(Job *job, const WorkerResult *result) {
         for (size_t i = 0; i < result->images.n; i++) {
                 const WorkerImage *pushed = LIST_ITEM(&result->images, WorkerImage, i);
                 _cleanup_error_ Error error = {};
-                if (manager_take_pushed(job->manager, strempty(pushed->record.digest), pushed->names, &error) < 0)
+                if (manager_take_pushed(job->manager, strempty(pushed->record.digest), pushed->names,
+                                        &error) < 0)
                         log_warning("Failed to take in what push made: %s", error_text(&error));
         }
 }

@@ -75,7 +75,7 @@ typedef struct JobParameters {
         sd_bus_message *call; /* whose sender becomes the owner */
         JobFlags flags;
         Container *container;
-        bool pause; /* the container, while it is worked on */
+        bool pause;   /* the container, while it is worked on */
         bool nothing; /* is to do: the job is done at once */
         const char *
                 image; /* nothing is to do: the job is done at once, with this image as what existed already */

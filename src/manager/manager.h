@@ -139,7 +139,8 @@ typedef struct PruneResult {
 void prune_result_done(PruneResult *result);
 
 /* Forgets the images, unless it is a dry run; their files are left to a worker. */
-int manager_prune_images(Manager *manager, const PruneImagesOptions *options, PruneResult *ret, Error *error);
+int manager_prune_images(Manager *manager, const PruneImagesOptions *options, PruneResult *ret,
+                         Error *error);
 /* Removes the stopped containers. */
 int manager_prune_containers(Manager *manager, const PruneImagesOptions *options, PruneResult *ret,
                              Error *error);

@@ -12,8 +12,8 @@
  * A worker changes the store only by adding content (blobs, layers, image records), which is idempotent; names
  * (index.json) and deletions are decided by berthd. */
 
-#include "image-spec.h"
 #include "image-limits.h"
+#include "image-spec.h"
 
 #define WORKER_FD 3
 #define WORKER_PACKET_MAX (160 * 1024)
@@ -49,21 +49,21 @@ typedef struct WorkerRequest {
         char *author;
         char **changes;     /* Dockerfile instructions of `import --change`, `commit --change` */
         ImageConfig config; /* commit: the container's, over its image's */
-        char *base_digest;  /* commit: manifest of the container's image; pull: of the image that has the name now */
-        char **names;       /* save: canonical references; load: names to give */
-        char **blobs;       /* prune: hex of blobs to delete; layers: of unpacked layers */
+        char *base_digest; /* commit: manifest of the container's image; pull: of the image that has the name now */
+        char **names; /* save: canonical references; load: names to give */
+        char **blobs; /* prune: hex of blobs to delete; layers: of unpacked layers */
         char **layers;
         char **records; /* prune: hex of image records to delete */
 
         bool everything; /* prune: also all that no image of index.json needs; sweep: `layers` names all that is in use */
-        bool repair;     /* verify */
+        bool repair; /* verify */
 
         /* A container's files: either the running container's leader, or the overlay of a stopped one */
         char *id;
         char *name;
         int leader;
         uint64_t leader_start_time;
-        char **lower; /* absolute, topmost first */
+        char **lower;       /* absolute, topmost first */
         char **other_lower; /* image-diff: the same of the second image */
         char *upper, *work;
         uint32_t uid_base, uid_count;
