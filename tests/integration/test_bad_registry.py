@@ -633,6 +633,11 @@ def test_killed_at_50_moments(state, server):
     check_whole(state)
     assert {path.name: tree(path / "fs") for path in (state / "layers").iterdir() if path.name[0] != "."} == expected
     assert not list(state.glob("**/.partial-*"))
+    with tempfile.TemporaryFile() as file:
+        WorkerJob("verify", state, [file]).wait()
+        file.seek(0)
+        # The layout and its index are written by berthd, which has no part in this.
+        assert [problem for problem in json.load(file)["Problems"] if problem["Object"] != "file"] == []
 
 
 STALLING_REGISTRY = pathlib.Path(__file__).parent.parent / "lib/stalling_registry.py"
