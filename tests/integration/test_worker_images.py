@@ -147,7 +147,8 @@ def test_several_images_share_their_layers(state, folder):
     assert [i["Names"] for i in again] == [["docker.io/a/x:1"], ["docker.io/a/y:1"]]
     assert len(list((second / "layers").iterdir())) == 3
     assert contents(second) == contents(state)
-    assert load(folder / "third", archive, folder)[0]["Record"] == loaded[0]["Record"]
+    # Docker's archive had no manifests; now they come from elsewhere, and are pushed as they are.
+    assert {**load(folder / "third", archive, folder)[0]["Record"], "MadeHere": True} == loaded[0]["Record"]
 
 
 def test_saved_archives_suit_skopeo(state, folder):
