@@ -25,7 +25,7 @@ typedef enum PullPolicy {
         PULL_ALWAYS,  /* asks the registry, and fetches what has changed */
         PULL_MISSING, /* asks only for what is not here */
         PULL_NEVER,   /* does not ask at all */
-        PULL_NEWER,   /* like always, but contents itself with what is here when the registry can't be asked */
+        PULL_NEWER, /* like always, but contents itself with what is here when the registry can't be asked */
 } PullPolicy;
 static const char *const pull_policy_words[] = { "always", "missing", "never", "newer", NULL };
 
@@ -104,8 +104,7 @@ static int apply_policy(Call *call, PullOptions *options, WorkerRequest *request
         if (image && (options->policy == PULL_MISSING || options->policy == PULL_NEVER))
                 parameters->image = image->record.digest;
         request->ask_first = options->policy == PULL_NEWER;
-        if (image && request->ask_first &&
-            free_and_strdup(&request->base_digest, image->record.digest) < 0)
+        if (image && request->ask_first && free_and_strdup(&request->base_digest, image->record.digest) < 0)
                 return error_set_errno(error, -ENOMEM, "cannot pull");
         return 0;
 }
