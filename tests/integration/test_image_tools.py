@@ -47,6 +47,8 @@ def images(tmp_path, name):
     yield make
     for full in made:
         run_berthctl("rmi", "--force", full, check=False)
+    # Their files may take a slow disk longer than the look for what is left would wait.
+    poll(lambda: run("pgrep", "berth-worker", check=False).returncode, 90, "the files of the images to be deleted")
 
 
 def entry(path, content=b"", mode=0o644, uid=0, kind=tarfile.REGTYPE, link="", xattrs=(), device=(0, 0)):
