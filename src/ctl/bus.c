@@ -92,9 +92,10 @@ static bool is_one_of(const char *member, const char *const *members, size_t n) 
 
 /* Methods that take or give a descriptor, which no connection to another machine can carry. */
 static bool passes_descriptors(const char *member) {
-        static const char *const members[] = { "Attach",      "Exec",       "Logs",         "Changes",
-                                               "GetArchive",  "PutArchive", "Export",       "LoadImages",
-                                               "ImportImage", "SaveImages", "CompareImages", "SignImage", "LoginRegistry" };
+        static const char *const members[] = { "Attach",       "Exec",       "Logs",          "Changes",
+                                               "GetArchive",   "PutArchive", "Export",        "LoadImages",
+                                               "ImportImage",  "SaveImages", "CompareImages", "SignImage",
+                                               "LoginRegistry" };
 
         return is_one_of(member, members, ELEMENTSOF(members));
 }

@@ -103,7 +103,8 @@ const Option create_options[] = {
         { 0, "property", "NAME=VALUE", "A resource property of its scope, see systemd.resource-control(5)",
           option_strings, O(properties) },
         { 0, "pull", "WHEN",
-          "Pull the image when it is missing (the default), always, never, or newer: always, but what is here "
+          "Pull the image when it is missing (the default), always, never, or newer: always, but what is "
+          "here "
           "will do when the registry can't be reached",
           option_choice, O(pull), WORD_CHOICE, "missing|always|never|newer" },
         { 'q', "quiet", NULL, "Do not show the progress of a pull", option_flag, O(quiet) },

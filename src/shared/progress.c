@@ -66,7 +66,8 @@ uint64_t progress_bytes(const Progress *progress) {
 
 /* Statuses after which nothing more happens to an item. */
 static bool is_final(const char *status) {
-        static const char *const words[] = { "done", "exists", "mounted", "unpacked", "failed", "cancelled", "kept" };
+        static const char *const words[] = { "done",   "exists",    "mounted", "unpacked",
+                                             "failed", "cancelled", "kept" };
 
         for (size_t i = 0; i < ELEMENTSOF(words); i++)
                 if (streq(status, words[i]))
