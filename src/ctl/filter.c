@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "filter.h"
+#include "bus.h"
 #include "container-spec.h"
 #include "parse-util.h"
 #include "string-util.h"
@@ -15,19 +16,6 @@ static int split(const char *filter, char **ret_name, const char **ret_value, Er
         *ret_name = strndup(filter, equals - filter);
         *ret_value = equals + 1;
         return *ret_name ? 0 : error_set_errno(error, -ENOMEM, "--filter");
-}
-
-static int append_strv(sd_bus_message *m, const char *key, char **values) {
-        int r;
-
-        if (strv_isempty(values))
-                return 0;
-        if ((r = sd_bus_message_open_container(m, 'e', "sv")) < 0 ||
-            (r = sd_bus_message_append(m, "s", key)) < 0 ||
-            (r = sd_bus_message_open_container(m, 'v', "as")) < 0 ||
-            (r = sd_bus_message_append_strv(m, values)) < 0 || (r = sd_bus_message_close_container(m)) < 0)
-                return r;
-        return sd_bus_message_close_container(m);
 }
 
 /* ---- containers ---- */
@@ -125,10 +113,12 @@ int container_filter_append(sd_bus_message *m, void *userdata) {
         int r;
 
         if ((r = sd_bus_message_append(m, "{sv}", "All", "b", f->all)) < 0 ||
-            (r = append_strv(m, "Names", f->names)) < 0 || (r = append_strv(m, "Ids", f->ids)) < 0 ||
-            (r = append_strv(m, "Images", f->images)) < 0 ||
-            (r = append_strv(m, "Statuses", f->statuses)) < 0 ||
-            (r = append_strv(m, "Labels", f->labels)) < 0 || (r = append_exit_codes(m, f->exit_codes)) < 0)
+            (r = bus_append_strv_entry(m, "Names", f->names)) < 0 ||
+            (r = bus_append_strv_entry(m, "Ids", f->ids)) < 0 ||
+            (r = bus_append_strv_entry(m, "Images", f->images)) < 0 ||
+            (r = bus_append_strv_entry(m, "Statuses", f->statuses)) < 0 ||
+            (r = bus_append_strv_entry(m, "Labels", f->labels)) < 0 ||
+            (r = append_exit_codes(m, f->exit_codes)) < 0)
                 return r;
         if (f->before && (r = sd_bus_message_append(m, "{sv}", "Before", "s", f->before)) < 0)
                 return r;
@@ -169,8 +159,8 @@ int image_filter_append(sd_bus_message *m, void *userdata) {
         const ImageFilter *f = userdata;
         int r;
 
-        if ((r = append_strv(m, "References", f->references)) < 0 ||
-            (r = append_strv(m, "Labels", f->labels)) < 0)
+        if ((r = bus_append_strv_entry(m, "References", f->references)) < 0 ||
+            (r = bus_append_strv_entry(m, "Labels", f->labels)) < 0)
                 return r;
         return f->dangling >= 0 ? sd_bus_message_append(m, "{sv}", "Dangling", "b", f->dangling) : 0;
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "bus.h"
 #include "human.h"
 #include "image-view.h"
 #include "job-report.h"
@@ -92,19 +93,6 @@ static int parse_filters(const PruneOptions *o, PruneFilter *ret, Error *error) 
         return 0;
 }
 
-static int append_strings(sd_bus_message *m, const char *key, char **values) {
-        int r;
-
-        if (strv_isempty(values))
-                return 0;
-        if ((r = sd_bus_message_open_container(m, 'e', "sv")) < 0 ||
-            (r = sd_bus_message_append(m, "s", key)) < 0 ||
-            (r = sd_bus_message_open_container(m, 'v', "as")) < 0 ||
-            (r = sd_bus_message_append_strv(m, values)) < 0 || (r = sd_bus_message_close_container(m)) < 0)
-                return r;
-        return sd_bus_message_close_container(m);
-}
-
 static int append_options(sd_bus_message *m, const PruneFilter *filter, bool images) {
         int r;
 
@@ -113,8 +101,8 @@ static int append_options(sd_bus_message *m, const PruneFilter *filter, bool ima
                                        filter->until)) < 0 ||
             (images && (r = sd_bus_message_append(m, "{sv}{sv}", "All", "b", filter->all, "Policy", "b",
                                                   filter->policy)) < 0) ||
-            (r = append_strings(m, "Labels", filter->labels)) < 0 ||
-            (r = append_strings(m, "ExceptLabels", filter->except_labels)) < 0)
+            (r = bus_append_strv_entry(m, "Labels", filter->labels)) < 0 ||
+            (r = bus_append_strv_entry(m, "ExceptLabels", filter->except_labels)) < 0)
                 return r;
         return sd_bus_message_close_container(m);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <stdio.h>
 
+#include "bus.h"
 #include "credentials-ctl.h"
 #include "job-report.h"
 #include "output.h"
@@ -51,15 +52,7 @@ static int append_options(sd_bus_message *m, void *userdata) {
                 return r;
         if (o->limit > 0 && (r = sd_bus_message_append(m, "{sv}", "Limit", "u", o->limit)) < 0)
                 return r;
-        if (strv_isempty(o->filters))
-                return 0;
-        if ((r = sd_bus_message_open_container(m, 'e', "sv")) < 0 ||
-            (r = sd_bus_message_append(m, "s", "Filters")) < 0 ||
-            (r = sd_bus_message_open_container(m, 'v', "as")) < 0 ||
-            (r = sd_bus_message_append_strv(m, o->filters)) < 0 ||
-            (r = sd_bus_message_close_container(m)) < 0)
-                return r;
-        return sd_bus_message_close_container(m);
+        return bus_append_strv_entry(m, "Filters", o->filters);
 }
 
 /* ---- output ---- */

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "archive-file.h"
+#include "bus.h"
 #include "credentials-ctl.h"
 #include "fd-util.h"
 #include "human.h"
@@ -100,14 +101,8 @@ static int append_entries(sd_bus_message *m, const Entry *entries, size_t n) {
 static int append_options(sd_bus_message *m, const Entry *entries, size_t n, char **changes) {
         int r = sd_bus_message_open_container(m, 'a', "{sv}");
 
-        if (r < 0 || (r = job_append_options(m)) < 0 || (r = append_entries(m, entries, n)) < 0)
-                return r;
-        if (!strv_isempty(changes) &&
-            ((r = sd_bus_message_open_container(m, 'e', "sv")) < 0 ||
-             (r = sd_bus_message_append(m, "s", "Changes")) < 0 ||
-             (r = sd_bus_message_open_container(m, 'v', "as")) < 0 ||
-             (r = sd_bus_message_append_strv(m, changes)) < 0 ||
-             (r = sd_bus_message_close_container(m)) < 0 || (r = sd_bus_message_close_container(m)) < 0))
+        if (r < 0 || (r = job_append_options(m)) < 0 || (r = append_entries(m, entries, n)) < 0 ||
+            (r = bus_append_strv_entry(m, "Changes", changes)) < 0)
                 return r;
         return sd_bus_message_close_container(m);
 }

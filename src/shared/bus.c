@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "bus.h"
 #include "string-util.h"
+#include "strv.h"
 
 int bus_reply_error(sd_bus_message *call, int r, const Error *error) {
         if (!error || error->kind == ERROR_NONE) {
@@ -38,4 +39,18 @@ int bus_object_name(const char *path, const char *prefix, char **ret) {
         int r = sd_bus_path_decode(path, prefix, ret);
 
         return r < 0 ? r : r == 0 ? -ENOENT : 0;
+}
+
+int bus_append_strv_entry(sd_bus_message *m, const char *key, char *const *values) {
+        int r;
+
+        if (strv_isempty(values))
+                return 0;
+        if ((r = sd_bus_message_open_container(m, 'e', "sv")) < 0 ||
+            (r = sd_bus_message_append(m, "s", key)) < 0 ||
+            (r = sd_bus_message_open_container(m, 'v', "as")) < 0 ||
+            (r = sd_bus_message_append_strv(m, (char **) values)) < 0 ||
+            (r = sd_bus_message_close_container(m)) < 0)
+                return r;
+        return sd_bus_message_close_container(m);
 }

@@ -16,6 +16,9 @@ int bus_error_get(sd_bus_message *reply, ErrorKind fallback, Error *ret);
 /* The reply of an asynchronous call is an error of this D-Bus name. */
 bool bus_reply_is_error(sd_bus_message *reply, const char *name);
 
+/* The entry of an a{sv} whose value is an as; none when the list is empty. */
+int bus_append_strv_entry(sd_bus_message *m, const char *key, char *const *values);
+
 /* A label of an object path: letters and digits stay, the rest is escaped as systemd does ("_2d"). */
 char *bus_object_path(const char *prefix, const char *name);
 /* The name in a path below prefix, or -ENOENT. */
