@@ -111,6 +111,11 @@ static int verify(Trust *trust, const SignatureEntry *entry, const char *digest,
 
 /* ---- the signatures of a digest ---- */
 
+static void note_why(Trust *trust, Error *why) {
+        error_done(&trust->why);
+        error_move(&trust->why, why);
+}
+
 /* Returns 1 when one of them is good, 0 when none is. */
 static int try_signatures(Trust *trust, const SignatureManifest *manifest, const char *digest,
                           Error *error) {
@@ -125,18 +130,8 @@ static int try_signatures(Trust *trust, const SignatureManifest *manifest, const
                 }
                 log_debug("Signature %zu of %s: %s", i + 1, digest, error_text(&own));
                 trust->n_tried++;
-                error_done(&trust->why);
-                trust->why = (Error){};
-                error_move(&trust->why, &own);
+                note_why(trust, &own);
         }
-        return 0;
-}
-
-/* Notes why it was of no use. */
-static int no_signatures(Trust *trust, Error *own) {
-        error_done(&trust->why);
-        trust->why = (Error){};
-        error_move(&trust->why, own);
         return 0;
 }
 
@@ -156,10 +151,12 @@ static int is_signed(Trust *trust, const char *digest, Error *error) {
                 r = signature_manifest_parse(document.data, document.size, &manifest, &own);
         if (r >= 0)
                 return try_signatures(trust, &manifest, digest, error);
-        if (is_of_signature(own.kind))
-                return no_signatures(trust, &own);
-        error_move(error, &own);
-        return r;
+        if (!is_of_signature(own.kind)) {
+                error_move(error, &own);
+                return r;
+        }
+        note_why(trust, &own);
+        return 0;
 }
 
 /* ---- the policy ---- */
