@@ -27,6 +27,8 @@ int verb_help(void *context, char **arguments, void *options, Error *error) {
                 return program_help(&berthctl_program, NULL, stdout);
         }
         const Verb *verb = verb_find(&berthctl_program, arguments, &n_words);
+        if (!verb && !arguments[1] && verb_is_noun(&berthctl_program, arguments[0]))
+                return program_help_noun(&berthctl_program, arguments[0], stdout);
         if (!verb)
                 return verb_report_unknown(&berthctl_program, arguments, error);
         return program_help(&berthctl_program, verb, stdout);

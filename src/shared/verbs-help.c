@@ -127,6 +127,23 @@ int program_help(const Program *program, const Verb *verb, FILE *out) {
         return 0;
 }
 
+int program_help_noun(const Program *program, const char *noun, FILE *out) {
+        _cleanup_strv_free_ char **verbs = NULL;
+
+        int r = verb_list_of_noun(program, noun, true, &verbs);
+        if (r < 0)
+                return r;
+        strv_sort(verbs);
+        fprintf(out, "%s %s VERB [OPTION…] [ARGUMENT…]\n\n", program->name, noun);
+        STRV_FOREACH(verb, verbs) {
+                size_t n = strcspn(*verb, "\t");
+                fprintf(out, "  %.*s", (int) n, *verb);
+                print_wrapped(out, *verb + n + 1, 2 + n, COLUMN_MAX / 2, help_width());
+        }
+        fprintf(out, "\n%s help %s VERB shows the options of a verb.\n", program->name, noun);
+        return 0;
+}
+
 /* ---- the manual page, in scdoc's language ---- */
 
 static void print_escaped(FILE *out, const char *s) {

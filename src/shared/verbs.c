@@ -276,6 +276,9 @@ static int choose_verb(const Program *program, void *context, CommonOptions *com
         char *fallback[] = { (char *) program->default_verb, NULL };
         char **words = **arguments ? *arguments : fallback;
         const Verb *verb = verb_find(program, words, &n_words);
+        if (!verb && words[1] && (streq(words[1], "-h") || streq(words[1], "--help")) &&
+            verb_is_noun(program, words[0]))
+                return program_help_noun(program, words[0], stdout);
         if (!verb)
                 return verb_report_unknown(program, words, error);
         if (words != fallback)

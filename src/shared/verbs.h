@@ -62,6 +62,8 @@ int verb_report_unknown(const Program *program, char *const *words, Error *error
 
 /* Help for one verb, or for all of them (verb NULL), as wide as the terminal. */
 int program_help(const Program *program, const Verb *verb, FILE *out);
+/* The verbs of a noun. */
+int program_help_noun(const Program *program, const char *noun, FILE *out);
 /* The same as a piece of an scdoc page. */
 int program_manual(const Program *program, FILE *out);
 /* Candidates for the last of the words, one a line with a description behind a tab; a line ":file" or ":directory"

@@ -40,12 +40,17 @@ def container(busybox_image, name):
 def test_help(berthctl):
     overview = berthctl("help").stdout.decode()
     assert overview == berthctl("--help").stdout.decode()
-    verbs = re.findall(r"^  ([a-z]+)", overview, re.M)
+    verbs = re.findall(r"^  ([a-z]+(?: [a-z]+)?)", overview, re.M)
     assert {"run", "list", "status", "pull", "cp", "logs"} <= set(verbs)
     for verb in verbs:
-        text = berthctl("help", verb).stdout.decode()
+        text = berthctl("help", *verb.split()).stdout.decode()
         assert text.startswith(f"berthctl {verb}")
-        assert berthctl(verb, "--help").stdout.decode() == text
+        assert berthctl(*verb.split(), "--help").stdout.decode() == text
+    nouns = {verb.split()[0] for verb in verbs if " " in verb}
+    assert {"image", "container", "manifest"} <= nouns
+    for noun in nouns:
+        text = berthctl("help", noun).stdout.decode()
+        assert text.startswith(f"berthctl {noun} VERB") and berthctl(noun, "--help").stdout.decode() == text
     assert all(len(line) <= 100 for line in overview.splitlines())
     assert berthctl("--version").stdout.startswith(b"berth ")
 

@@ -148,6 +148,7 @@ static void test_dispatch(void) {
         CHECK(run(&g, ARGUMENTS("test", "chest", "open")) == 40);
         CHECK(run(&g, ARGUMENTS("test", "chest", "unlock")) == 40);
         CHECK(run(&g, ARGUMENTS("test", "chest")) == 1);
+        CHECK(run(&g, ARGUMENTS("test", "chest", "--help")) == 0);
         CHECK(run(&g, ARGUMENTS("test", "secret", "x")) == 1);
 }
 
