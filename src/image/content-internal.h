@@ -12,6 +12,7 @@ struct ContentStore {
         int fd, blobs_fd, layers_fd, images_fd;
         ContentHooks hooks;
         sem_t unpack_slots;
+        char **aside; /* what was layers, in layers/: content_delete_aside() */
 
         /* content_sync(): one syncfs() serves all who asked before it began. */
         pthread_mutex_t sync_mutex;

@@ -9,6 +9,7 @@
 #include "fd-util.h"
 #include "file-util.h"
 #include "manifest.h"
+#include "reclaim.h"
 #include "string-util.h"
 
 #define RECORD_SIZE_MAX (32 * MIB)
@@ -59,6 +60,7 @@ int content_open(const char *directory, const ContentHooks *hooks, ContentStore 
 ContentStore *content_close(ContentStore *content) {
         if (!content)
                 return NULL;
+        (void) content_delete_aside(content, NULL);
         pthread_cond_destroy(&content->sync_done);
         pthread_mutex_destroy(&content->sync_mutex);
         sem_destroy(&content->unpack_slots);

@@ -99,15 +99,25 @@ static int delete_blobs(ContentStore *content, char *const *blobs, char **needed
         return 0;
 }
 
-/* Its name goes first: half a layer must never be taken for a whole one. */
-static int delete_layer(ContentStore *content, const char *hex) {
+/* Its name goes first: half a layer must never be taken for a whole one, and a large one takes long to delete. */
+static int set_layer_aside(ContentStore *content, const char *hex) {
         _cleanup_free_ char *aside = format_string(".tmp-%016llx", (unsigned long long) random_u64());
 
         if (!aside)
                 return -ENOMEM;
         if (renameat(content->layers_fd, hex, content->layers_fd, aside) < 0)
                 return errno == ENOENT ? 0 : negative_errno();
-        return remove_tree_at(content->layers_fd, aside);
+        return strv_consume(&content->aside, TAKE_PTR(aside));
+}
+
+int content_delete_aside(ContentStore *content, Error *error) {
+        int r = 0;
+
+        STRV_FOREACH(path, content->aside)
+                if (r >= 0 && (r = remove_tree_at(content->layers_fd, *path)) < 0)
+                        error_set_errno(error, r, "can't delete what was a layer, layers/%s", *path);
+        content->aside = strv_free(content->aside);
+        return r;
 }
 
 static int delete_layers(ContentStore *content, char *const *layers, char **needed, uint64_t *size,
@@ -121,7 +131,7 @@ static int delete_layers(ContentStore *content, char *const *layers, char **need
                 _cleanup_free_ char *diff_id = string_join("sha256:", *hex);
                 if (diff_id)
                         (void) content_has_layer(content, diff_id, &layer_size);
-                int r = delete_layer(content, *hex);
+                int r = set_layer_aside(content, *hex);
                 if (r < 0)
                         return error_set_errno(error, r, "can't delete layer %.16s", *hex);
                 *size += layer_size;

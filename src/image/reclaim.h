@@ -10,6 +10,9 @@
  * NULL): the bytes that it freed. `wait`: wait for jobs that add; else do nothing while there are any. */
 int content_reclaim(ContentStore *content, char *const *blobs, char *const *layers, char *const *records,
                     bool wait, uint64_t *ret_size, Error *error);
+/* The trees of layers only lose their names while the lock keeps others waiting. This deletes them, without a lock; else
+ * content_close() does. */
+int content_delete_aside(ContentStore *content, Error *error);
 /* Deletes all that no image of index.json needs. Waits for jobs that add. ERROR_CORRUPT, and nothing is deleted, when it
  * can't be known what is needed. */
 int content_reclaim_orphans(ContentStore *content, uint64_t *ret_size, Error *error);

@@ -387,7 +387,7 @@ static bool may_begin(const Manager *m, const Job *job) {
 
         if (!(job->flags & (JOB_ADDS_IMAGES | JOB_TAKES_STOCK)))
                 return true;
-        if (m->pruner || ((job->flags & JOB_TAKES_STOCK) && manager_uses_store(m)))
+        if ((m->pruner && !m->pruner_released) || ((job->flags & JOB_TAKES_STOCK) && manager_uses_store(m)))
                 return false;
         TAILQ_FOREACH(other, &m->jobs, list) {
                 in_front = in_front && other != job;

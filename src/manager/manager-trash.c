@@ -98,6 +98,15 @@ static void on_pruned(const Error *error, void *userdata) {
         manager_continue_pruning(m);
 }
 
+static void on_prune_progress(const WorkerProgress *progress, void *userdata) {
+        Manager *m = userdata;
+
+        if (!streq_ptr(progress->status, "released"))
+                return;
+        m->pruner_released = true;
+        manager_run_jobs(m);
+}
+
 static int add_garbage(Manager *m, const ImageRecord *record, WorkerRequest *request) {
         ImageGarbage garbage = {};
 
@@ -115,8 +124,9 @@ static int add_garbage(Manager *m, const ImageRecord *record, WorkerRequest *req
 }
 
 static int start_pruner(Manager *m, const char *verb, WorkerRequest *request, Error *error) {
-        static const WorkerHooks hooks = { .ended = on_pruned };
+        static const WorkerHooks hooks = { .progress = on_prune_progress, .ended = on_pruned };
 
+        m->pruner_released = false;
         if (free_and_strdup(&request->verb, verb) < 0 ||
             free_and_strdup(&request->state_directory, STATE_DIRECTORY) < 0)
                 return error_set_errno(error, -ENOMEM, "no worker for \"%s\"", verb);
@@ -150,7 +160,7 @@ static void prune(Manager *m) {
 void manager_continue_pruning(Manager *m) {
         if (!m->pruner && m->garbage.n > 0 && !manager_uses_store(m))
                 prune(m);
-        if (!m->pruner)
+        if (!m->pruner || m->pruner_released)
                 manager_run_jobs(m);
 }
 

@@ -59,7 +59,8 @@ struct Manager {
         bool jobs_changed;
 
         List garbage;           /* ImageRecord: of removed images, whose files are not deleted yet */
-        WorkerProcess *pruner;  /* deletes such files, or sweeps: no job may add images meanwhile */
+        WorkerProcess *pruner;  /* deletes such files, or sweeps: no job may add images meanwhile, … */
+        bool pruner_released;   /* … until it only deletes what has no name any more */
         bool many_removals;     /* containers go in numbers: their files are all left to a worker */
         char **trash;           /* names in containers/ that are to be deleted */
         WorkerProcess *remover; /* deletes some of them */

@@ -22,6 +22,13 @@ int verb_prune(Worker *worker, Error *error) {
                 r = request->everything ? content_reclaim_orphans(content, &result.size, error)
                                         : content_reclaim(content, request->blobs, request->layers,
                                                           request->records, true, &result.size, error);
+        if (r < 0)
+                return r;
+        /* The job that berthd makes for itself has no one who watches its progress: it says when others may add again. */
+        if (!request->everything)
+                (void) worker_send_progress(worker->socket,
+                                            &(WorkerProgress){ .status = (char *) "released" });
+        r = content_delete_aside(content, error);
         return r < 0 ? r : report_result(worker, &result, error);
 }
 

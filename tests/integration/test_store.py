@@ -190,6 +190,24 @@ def test_prune_waits_for_jobs_that_add(registry, tmp_path, clean_store, name):
     assert len(inspect(reference)["Layers"]) == 4
 
 
+def test_images_come_while_a_large_one_is_deleted(busybox_tar, tmp_path, clean_store, name):
+    """What has lost its name is in nobody's way, however long the deleting takes."""
+    files = 40_000
+    (tmp_path / "many.tar").write_bytes(tar_of({f"d/{i}": b"" for i in range(files)}))
+    import_image(tmp_path / "many.tar", f"{name}:many")
+    run_berthctl("rmi", f"{name}:many")
+    deadline = time.monotonic() + 20
+    while not any(len(os.listdir(folder)) < files for folder in LAYERS.glob(".tmp-*/fs/d")):
+        assert time.monotonic() < deadline, "the deleting was not seen"
+    deleter = int(run("pgrep", "-x", "berth-worker").stdout)
+    os.kill(deleter, signal.SIGSTOP)
+    try:
+        import_image(busybox_tar, f"{name}:small")
+        assert list(LAYERS.glob(".tmp-*/fs/d"))
+    finally:
+        os.kill(deleter, signal.SIGCONT)
+
+
 def test_an_index_keeps_its_images(busybox_tar, clean_store, name):
     for architecture in ("amd64", "arm64"):
         import_image(busybox_tar, f"{architecture}:1", "--platform", f"linux/{architecture}", "-c", "CMD true")
