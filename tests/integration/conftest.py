@@ -9,10 +9,12 @@ Tests marked `outside` run on the machine instead, and make hosts of their own w
 import os
 import pathlib
 import pwd
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 
@@ -22,6 +24,7 @@ TESTS = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TESTS / "lib"))
 
 import leaks
+from badregistry import BadRegistry
 
 TEST_SECONDS = 120
 LEAK_SECONDS = 5
@@ -240,6 +243,46 @@ def as_user(unprivileged_user):
         return run("setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", "--",
                    "env", f"HOME={user.pw_dir}", f"USER={user.pw_name}", *command, cwd="/", **options)
     return run_as_user
+
+
+# --- for tests that drive a worker themselves ------------------------------------------------------------
+
+@pytest.fixture
+def state():
+    """A store of the test's own, on a real file system."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="berth-state-", dir="/var/tmp"))
+    yield folder / "state"
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def server():
+    """A registry that can be made to misbehave."""
+    with BadRegistry() as bad:
+        yield bad
+
+
+@pytest.fixture
+def other():
+    """Another one."""
+    with BadRegistry() as bad:
+        yield bad
+
+
+@pytest.fixture
+def conf():
+    """conf(TEXT) writes registries.conf, conf(TEXT, NAME) a drop-in."""
+    main = pathlib.Path("/etc/berth/registries.conf")
+    drop_ins = main.with_name("registries.conf.d")
+    main.parent.mkdir(exist_ok=True)
+
+    def write(text, drop_in=None):
+        path = drop_ins / drop_in if drop_in else main
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    yield write
+    main.unlink(missing_ok=True)
+    shutil.rmtree(drop_ins, ignore_errors=True)
 
 
 # --- test hosts, for tests marked outside -----------------------------------------------------------------

@@ -19,34 +19,10 @@ from badregistry import OCI, PROPER, BadRegistry, bearer, changed, digest, faili
 from conftest import poll, run
 from hostiletar import TarMaker
 from ociimage import tar_of
-from workerjob import WorkerError, WorkerJob
+from workerjob import WorkerError, WorkerJob, pull
 
 NOISE = random.Random(7).randbytes(600_000)     # does not compress
 BIG = tar_of({"noise": NOISE})
-
-
-@pytest.fixture
-def state():
-    """A store of the test's own, on a real file system."""
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="berth-bad-", dir="/var/tmp"))
-    yield folder / "state"
-    shutil.rmtree(folder)
-
-
-@pytest.fixture
-def server():
-    with BadRegistry() as bad:
-        yield bad
-
-
-@pytest.fixture
-def other():
-    with BadRegistry() as bad:
-        yield bad
-
-
-def pull(state, reference, **request):
-    return WorkerJob("pull", state, Reference=reference, **request).wait(100)
 
 
 def check_whole(state):

@@ -12,7 +12,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import threading
 import time
 
@@ -21,28 +20,10 @@ import pytest
 from badregistry import (BadRegistry, bearer, changed, cut, digest, failing, redirect, stall, status)
 from conftest import poll, run
 from ociimage import OciImage, tar_of
-from workerjob import WorkerError, WorkerJob
+from workerjob import WorkerError, WorkerJob, pull
 
 NOISE = random.Random(1).randbytes(3_000_000)       # does not compress, so the blob is as large
 BIG = tar_of({"noise": NOISE})
-
-
-@pytest.fixture
-def state():
-    """A store of the test's own, on a real file system."""
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="berth-pull-", dir="/var/tmp"))
-    yield folder / "state"
-    shutil.rmtree(folder)
-
-
-@pytest.fixture
-def server():
-    with BadRegistry() as bad:
-        yield bad
-
-
-def pull(state, reference, environment=None, **request):
-    return WorkerJob("pull", state, Reference=reference, environment=environment, **request).wait()
 
 
 def fails(state, reference, kind, **request):

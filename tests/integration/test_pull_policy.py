@@ -7,10 +7,8 @@ import io
 import json
 import pathlib
 import re
-import shutil
 import subprocess
 import tarfile
-import tempfile
 import threading
 import time
 
@@ -19,21 +17,7 @@ import pytest
 from badregistry import OCI, PROPER, BadRegistry, digest, status
 from conftest import poll, run
 from ociimage import OciImage, tar_of
-from workerjob import WorkerError, WorkerJob
-
-
-@pytest.fixture
-def state():
-    """A store of the test's own, on a real file system."""
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="berth-policy-", dir="/var/tmp"))
-    yield folder / "state"
-    shutil.rmtree(folder)
-
-
-@pytest.fixture
-def server():
-    with BadRegistry() as bad:
-        yield bad
+from workerjob import WorkerError, WorkerJob, pull
 
 
 @pytest.fixture
@@ -43,10 +27,6 @@ def pulled(berthctl):
     yield names
     for image in names:
         berthctl("rmi", "-f", image)
-
-
-def pull(state, reference, **request):
-    return WorkerJob("pull", state, Reference=reference, **request).wait()
 
 
 def fails(state, reference, kind, **request):

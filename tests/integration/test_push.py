@@ -9,13 +9,12 @@ import re
 import shutil
 import signal
 import subprocess
-import tempfile
 import threading
 import time
 
 import pytest
 
-from badregistry import (BadRegistry, PROPER, bearer, digest, failing, lose_upload, redirect, stall, status, swallow,
+from badregistry import (BadRegistry, PROPER, bearer, digest, failing, lose_upload, redirect, status, swallow,
                          too_large)
 from conftest import Registry, poll, run
 from ociimage import OciImage, tar_of
@@ -25,20 +24,6 @@ NOISE = random.Random(2).randbytes(3_000_000)       # does not compress, so the 
 BIG = tar_of({"noise": NOISE})
 TEXT = tar_of({"text": b"all the same " * 100_000})
 UPLOADS = "/blobs/uploads/"
-
-
-@pytest.fixture
-def state():
-    """A store of the test's own, on a real file system."""
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="berth-push-", dir="/var/tmp"))
-    yield folder / "state"
-    shutil.rmtree(folder)
-
-
-@pytest.fixture
-def server():
-    with BadRegistry() as bad:
-        yield bad
 
 
 def hex_of(result):

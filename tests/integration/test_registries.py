@@ -16,7 +16,7 @@ import pytest
 from badregistry import PROPER, BadRegistry, bearer, changed, cut, redirect, status
 from conftest import run
 from ociimage import OciImage, tar_of
-from workerjob import WorkerError, WorkerJob
+from workerjob import WorkerError, WorkerJob, pull
 
 BIG = tar_of({"noise": random.Random(2).randbytes(3_000_000)})
 CONF = pathlib.Path("/etc/berth/registries.conf")
@@ -24,30 +24,10 @@ CERTS = pathlib.Path("/etc/berth/certs.d")
 
 
 @pytest.fixture
-def state():
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="berth-registries-", dir="/var/tmp"))
-    yield folder / "state"
-    shutil.rmtree(folder)
-
-
-@pytest.fixture
-def conf():
-    """conf(TEXT) writes registries.conf."""
-    CONF.parent.mkdir(exist_ok=True)
-    yield lambda text: CONF.write_text(text)
-    CONF.unlink(missing_ok=True)
-    shutil.rmtree("/etc/berth/registries.conf.d", ignore_errors=True)
-
-
-@pytest.fixture
 def servers():
     """servers(n): so many registries."""
     with contextlib.ExitStack() as stack:
         yield lambda n: [stack.enter_context(BadRegistry()) for _ in range(n)]
-
-
-def pull(state, reference, **request):
-    return WorkerJob("pull", state, Reference=reference, **request).wait()
 
 
 def fails(state, reference, kind, **request):

@@ -16,10 +16,9 @@ import pytest
 from badregistry import OCI, BadRegistry, digest, failing, status
 from conftest import run, run_berthctl
 from ociimage import OciImage, tar_of
-from workerjob import WorkerError, WorkerJob
+from workerjob import WorkerError, WorkerJob, pull
 
 CONF = pathlib.Path("/etc/berth/registries.conf")
-DROP_INS = pathlib.Path("/etc/berth/registries.conf.d")
 SIMPLE_SIGNING = "application/vnd.dev.cosign.simplesigning.v1+json"
 ANNOTATION = "dev.cosignproject.cosign/signature"
 ALGORITHMS = {
@@ -98,35 +97,6 @@ def sign(server, repository, image, *signers):
 
 
 # --- pulling -------------------------------------------------------------------------------------------------
-
-@pytest.fixture
-def state():
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="berth-trust-", dir="/var/tmp"))
-    yield folder / "state"
-    shutil.rmtree(folder)
-
-
-@pytest.fixture
-def conf():
-    """conf(TEXT) writes registries.conf, conf(TEXT, NAME) a drop-in."""
-    def write(text, drop_in=None):
-        path = DROP_INS / drop_in if drop_in else CONF
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    yield write
-    CONF.unlink(missing_ok=True)
-    shutil.rmtree(DROP_INS, ignore_errors=True)
-
-
-@pytest.fixture
-def server():
-    with BadRegistry() as registry:
-        yield registry
-
-
-def pull(state, reference, **request):
-    return WorkerJob("pull", state, Reference=reference, **request).wait()
-
 
 def want_signature(server, *keys, prefix=""):
     return f"[Registry {server.address}{prefix}]\nPolicy=signature\n" + "".join(f"Key={key.public}\n" for key in keys)

@@ -97,3 +97,8 @@ class WorkerJob:
         self.process.kill()
         self.process.wait()
         self.socket.close()
+
+
+def pull(state, reference, **request):
+    """The result of a pull that must succeed."""
+    return WorkerJob("pull", state, Reference=reference, **request).wait(100)
