@@ -26,8 +26,9 @@ int verb_prune(Worker *worker, Error *error) {
                 return r;
         /* The job that berthd makes for itself has no one who watches its progress: it says when others may add again. */
         if (!request->everything)
-                (void) worker_send_progress(worker->socket,
-                                            &(WorkerProgress){ .status = (char *) "released" });
+                (void) worker_send_progress(
+                        worker->socket,
+                        &(WorkerProgress){ .id = (char *) "store", .status = (char *) "released" });
         r = content_delete_aside(content, error);
         return r < 0 ? r : report_result(worker, &result, error);
 }

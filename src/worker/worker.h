@@ -48,6 +48,9 @@
  * usage     -                                                      JSON (out)         -
  * logs      see logs.c                                             stream (out)       -
  *
+ * prune says "released" of the item "store" as soon as others may add again, unless it was asked for everything; what is left to do
+ * then is deleting what has no name any more.
+ *
  * (*) leader and leader_start_time of a running container, or lower, upper, work of a stopped one; uid_base and
  * uid_count of its user namespace in either case. */
 
