@@ -311,8 +311,8 @@ static int sweep_folder(ContentStore *content, int dir_fd, const char *path, uin
                 if (fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
                         continue;
                 uint64_t changed = (uint64_t) st.st_ctim.tv_sec * USEC_PER_SEC + st.st_ctim.tv_nsec / 1000;
-                /* Files that are written and renamed at once are not locked, but young; folders are locked. */
-                uint64_t age = !temporary ? PARTIAL_AGE_MAX : S_ISDIR(st.st_mode) ? 0 : USEC_PER_SEC;
+                /* What is made and renamed at once is not locked, but young; layers are locked. */
+                uint64_t age = !temporary ? PARTIAL_AGE_MAX : streq(path, "layers") ? 0 : USEC_PER_SEC;
                 if (changed + age > now || is_in_use(dirfd(dir), entry->d_name))
                         continue;
                 int r = remove_tree_at(dirfd(dir), entry->d_name);
