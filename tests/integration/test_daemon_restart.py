@@ -253,7 +253,7 @@ def status_if_alive(container):
         return None
 
 
-@pytest.mark.seconds(800)
+@pytest.mark.seconds(400)
 def test_killed_at_each_step_of_a_start(create):
     container = create("sleep", "1000")
 
@@ -272,7 +272,7 @@ def test_killed_at_each_step_of_a_start(create):
     assert at_each_step(attempt) > 30
 
 
-@pytest.mark.seconds(800)
+@pytest.mark.seconds(400)
 def test_killed_at_each_step_of_an_end(create):
     """The exit code is the right one, wherever berthd was when it learned of it."""
     container = create("sh", "-c", "read line; exit 42", OpenStdin=True)
@@ -296,7 +296,7 @@ def test_killed_at_each_step_of_an_end(create):
     assert at_each_step(attempt) > 10
 
 
-@pytest.mark.seconds(800)
+@pytest.mark.seconds(400)
 @pytest.mark.parametrize("operation", ["create", "remove"])
 def test_killed_at_each_step_of(berth, name, operation):
     def exists():
