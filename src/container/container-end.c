@@ -38,9 +38,11 @@ static void set_end_state(Container *c, const ExitRecord *record, const Error *f
         s->leader = 0;
         s->leader_start_time = 0;
         s->status = CONTAINER_EXITED;
-        if (c->executed)
+        if (c->executed) {
+                /* berthd may not have heard of the start. */
+                s->started = record->started ?: s->started;
                 s->finished = record->finished ?: realtime_usec();
-        else if (s->started == 0)
+        } else if (s->started == 0)
                 s->status = CONTAINER_CREATED;
         (void) free_and_strdup(&s->error, failure->kind != ERROR_NONE ? error_text(failure) : record->error);
         free_and_replace(s->cgroup, NULL);

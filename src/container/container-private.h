@@ -5,6 +5,7 @@
 
 #include "container.h"
 #include "shim-protocol.h"
+#include "worker-process.h"
 
 #define EXIT_HOST_DOWN 255 /* the exit code of what ran when the host ended */
 
@@ -13,6 +14,8 @@ struct ContainerStart {
         StartOptions options;
         bool automatic; /* by the restart policy: a failure is tried again */
         int directory_fd;
+        size_t preparation;    /* how many of them are done */
+        WorkerProcess *worker; /* that of the next one */
         ShimsWaiter *shims;
         ScopeSpec scope;
         char *description;
@@ -56,7 +59,16 @@ void container_start_again(Container *container); /* by the restart policy */
 void container_start_abort(Container *container, Error *error);
 ContainerStart *container_start_free(ContainerStart *start);
 void container_on_created(Container *container, const ShimMessage *message);
-void container_on_started(Container *container);
+void container_on_started(Container *container, const ShimMessage *message);
+
+/* All is there that a launch needs: goes on, or gives the start up. error: why not. */
+void container_on_prepared(Container *container, const Error *error);
+
+/* ---- container-prepare.c ---- */
+
+/* Begins what takes longer than berthd may wait before it can launch the container: container_on_prepared() follows.
+ * Returns 1 when there is nothing to do at all, and then that is not called. */
+int container_prepare(Container *container, Error *error);
 
 /* ---- container-shim.c ---- */
 

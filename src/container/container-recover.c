@@ -102,7 +102,7 @@ void container_on_hello(Container *c, const ShimMessage *message) {
         if (c->executed)
                 return; /* as it was */
         c->executed = true;
-        c->state.started = realtime_usec();
+        c->state.started = message->started;
         if (c->state.status == CONTAINER_STARTING)
                 c->state.status = CONTAINER_RUNNING;
         if (!c->state.cgroup && c->state.leader > 0)

@@ -37,7 +37,7 @@ static void dispatch(Container *c, ShimMessageKind kind, const ShimMessage *mess
                 container_on_created(c, message);
                 break;
         case SHIM_STARTED:
-                container_on_started(c);
+                container_on_started(c, message);
                 break;
         case SHIM_EXEC_STARTED:
         case SHIM_EXEC_EXITED:

@@ -18,7 +18,8 @@
 
 /* A start, from beginning to end (design.md, section 4):
  *
- *   container_start()      addresses are reserved, the launch document is written, the shim is spawned
+ *   container_start()      what takes a worker is prepared; mostly there is nothing
+ *   launch()               addresses are reserved, the launch document is written, the shim is spawned
  *   container_on_created() the shim has made init: its scope is asked for and its network is joined, both at once
  *   continue_start()       when both are there: GO
  *   container_on_started() the command has been executed
@@ -42,6 +43,7 @@ static int start_spawn(Container *c, int cgroup, Error *error);
 ContainerStart *container_start_free(ContainerStart *start) {
         if (!start)
                 return NULL;
+        (void) worker_abandon(start->worker);
         shims_waiter_drop(start->shims);
         unit_job_drop(start->scope_job);
         sd_event_source_disable_unref(start->timeout);
@@ -216,25 +218,40 @@ static int choose_unit(Container *c) {
         return c->state.unit ? 0 : -ENOMEM;
 }
 
-static int start_begin(Container *c, Error *error) {
-        int r;
+static int launch(Container *c, Error *error) {
+        int r = start_prepare(c, error);
 
-        if (choose_unit(c) < 0 || free_and_strdup(&c->state.boot_id, c->context->boot_id) < 0)
-                return error_set_errno(error, -ENOMEM, "cannot start");
-        if ((r = start_prepare(c, error)) < 0)
+        if (r < 0)
                 return r;
         if ((r = container_save_state(c)) < 0)
                 return error_set_errno(error, r, "cannot store the state of container \"%s\"", c->spec.name);
-        r = sd_event_add_time_relative(c->context->event, &c->start->timeout, CLOCK_MONOTONIC,
-                                       START_TIMEOUT_USEC, USEC_PER_SEC, on_timeout, c);
-        if (r < 0)
-                return error_set_errno(error, r, "cannot set a timer");
-
         _cleanup_close_ int cgroup = shims_open_cgroup(c->context->shims);
         if (cgroup >= 0)
                 return start_spawn(c, cgroup, error);
         r = shims_wait(c->context->shims, on_shims_ready, c, &c->start->shims);
         return r < 0 ? error_set_errno(error, r, "cannot start %s", SHIMS_UNIT) : 0;
+}
+
+void container_on_prepared(Container *c, const Error *why) {
+        _cleanup_error_ Error error = {};
+
+        if (why)
+                error_set(&error, why->kind, "%s", error_text(why));
+        if (why || launch(c, &error) < 0)
+                container_start_abort(c, &error);
+}
+
+static int start_begin(Container *c, Error *error) {
+        int r;
+
+        if (choose_unit(c) < 0 || free_and_strdup(&c->state.boot_id, c->context->boot_id) < 0)
+                return error_set_errno(error, -ENOMEM, "cannot start");
+        r = sd_event_add_time_relative(c->context->event, &c->start->timeout, CLOCK_MONOTONIC,
+                                       START_TIMEOUT_USEC, USEC_PER_SEC, on_timeout, c);
+        if (r < 0)
+                return error_set_errno(error, r, "cannot set a timer");
+        r = container_prepare(c, error);
+        return r > 0 ? launch(c, error) : r;
 }
 
 static int start_run(Container *c, const StartOptions *options, bool automatic, Error *error) {
@@ -469,12 +486,12 @@ static void register_machine(Container *c) {
                                           MACHINE_DELAY_USEC, MACHINE_DELAY_USEC, on_machine_timer, c);
 }
 
-void container_on_started(Container *c) {
+void container_on_started(Container *c, const ShimMessage *message) {
         if (!c->start || c->start->error.kind != ERROR_NONE)
                 return;
         c->start = container_start_free(c->start);
         c->executed = true;
-        c->state.started = realtime_usec();
+        c->state.started = message->started;
         /* A stop may have come before. */
         if (c->state.status == CONTAINER_STARTING)
                 c->state.status = CONTAINER_RUNNING;

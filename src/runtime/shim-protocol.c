@@ -10,6 +10,7 @@ static const Field shim_message_fields[] = {
         { "PID", FIELD_INT, F(pid) },
         { "StartTime", FIELD_UINT64, F(start_time) },
         { "Running", FIELD_BOOL, F(running) },
+        { "Started", FIELD_TIMESTAMP, F(started) },
         { "ControlGroup", FIELD_STRING, F(cgroup) },
         { "Id", FIELD_STRING, F(id) },
         { "Ids", FIELD_STRV, F(ids) },

@@ -55,7 +55,8 @@ typedef enum ShimMessageKind {
 typedef struct ShimMessage {
         int pid;
         uint64_t start_time;
-        bool running; /* HELLO: the command has been executed */
+        bool running;     /* HELLO: the command has been executed, … */
+        uint64_t started; /* STARTED, HELLO: … at this time, realtime usec */
         char *cgroup; /* GO: below the cgroup root */
         char *id;     /* EXEC_*: the exec's id */
         char **ids;   /* HELLO: running execs */

@@ -134,6 +134,7 @@ static void control_hello(Shim *shim) {
                 .pid = shim->container->exited ? 0 : shim->container->pid,
                 .start_time = shim->start_time,
                 .running = shim->container->started && !shim->container->exited,
+                .started = shim->record.started,
         };
         int r = 0;
 

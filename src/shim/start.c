@@ -180,8 +180,11 @@ void shim_abort_start(Shim *shim, const char *why) {
 void shim_session_started(Session *session) {
         if (session->id)
                 exec_report(session->shim, SHIM_EXEC_STARTED, session);
-        else
-                control_send(session->shim, SHIM_STARTED, NULL);
+        else {
+                session->shim->record.started = realtime_usec();
+                control_send(session->shim, SHIM_STARTED,
+                             &(ShimMessage){ .started = session->shim->record.started });
+        }
         session->shim->has_garbage = true;
 }
 

@@ -6,10 +6,13 @@
 #include "strv.h"
 #include "time-util.h"
 
-const char *const mount_type_words[] = { "bind", "tmpfs", NULL };
+const char *const mount_type_words[] = { "bind", "tmpfs", "volume", "image", "devpts", NULL };
+const char *const bind_recursion_words[] = { "enabled", "disabled", "writable", "readonly", NULL };
 const char *const restart_policy_words[] = { "no", "on-failure", "always", "unless-stopped", NULL };
-const char *const network_mode_words[] = { "bridge", "none", "host", NULL };
-const char *const user_namespace_words[] = { "auto", "host", NULL };
+const char *const network_mode_words[] = { "bridge", "none", "host", "container", NULL };
+const char *const user_namespace_words[] = { "auto", "host", "keep-id", "id", NULL };
+const char *const namespace_mode_words[] = { "private", "shareable", "host", "container", NULL };
+const char *const systemd_mode_words[] = { "auto", "always", "never", NULL };
 const char *const container_status_words[] = { "created",    "starting", "running",  "paused", "stopping",
                                                "restarting", "exited",   "removing", NULL };
 
@@ -35,6 +38,15 @@ static const Field mount_spec_fields[] = {
         { "ReadOnly", FIELD_BOOL, F(MountSpec, read_only) },
         { "CreateSource", FIELD_BOOL, F(MountSpec, create_source) },
         { "Options", FIELD_STRING, F(MountSpec, options), .max = 1024 },
+        { "Recursive", FIELD_ENUM, F(MountSpec, recursive), .words = bind_recursion_words },
+        { "Subpath", FIELD_STRING, F(MountSpec, subpath), .max = 4095 },
+        { "IdMap", FIELD_STRING, F(MountSpec, id_map), .max = 1024 },
+        { "Chown", FIELD_BOOL, F(MountSpec, chown) },
+        { "NoCopy", FIELD_BOOL, F(MountSpec, no_copy) },
+        { "Driver", FIELD_STRING, F(MountSpec, driver), .max = 64 },
+        { "DriverOptions", FIELD_MAP, F(MountSpec, driver_options), .max = 64 },
+        { "VolumeLabels", FIELD_MAP, F(MountSpec, volume_labels), .max = 1000 },
+        { "Anonymous", FIELD_BOOL, F(MountSpec, anonymous), FIELD_INTERNAL },
         {},
 };
 const ObjectType mount_spec_type = { "mount", sizeof(MountSpec), mount_spec_fields,
@@ -71,6 +83,34 @@ static const Field network_endpoint_fields[] = {
 };
 const ObjectType network_endpoint_type = { "network endpoint", sizeof(NetworkEndpoint),
                                            network_endpoint_fields };
+
+static void secret_attachment_init(void *object) {
+        SecretAttachment *s = object;
+
+        s->mode = 0444;
+}
+
+static int secret_attachment_validate(const void *object, Error *error) {
+        const SecretAttachment *s = object;
+
+        if (s->mode > 0777)
+                return error_set(error, ERROR_INVALID,
+                                 "the mode of secret \"%s\" has more than permission bits",
+                                 strempty(s->secret));
+        return 0;
+}
+
+static const Field secret_attachment_fields[] = {
+        { "Secret", FIELD_STRING, F(SecretAttachment, secret), .max = 255, .flags = FIELD_REQUIRED },
+        { "Target", FIELD_STRING, F(SecretAttachment, target), .max = 4095 },
+        { "UID", FIELD_UINT, F(SecretAttachment, uid) },
+        { "GID", FIELD_UINT, F(SecretAttachment, gid) },
+        { "Mode", FIELD_UINT, F(SecretAttachment, mode), FIELD_ALWAYS },
+        {},
+};
+const ObjectType secret_attachment_type = { "secret attachment", sizeof(SecretAttachment),
+                                            secret_attachment_fields, secret_attachment_init,
+                                            secret_attachment_validate };
 
 static void container_spec_init(void *object) {
         ContainerSpec *spec = object;
@@ -125,6 +165,8 @@ static const Field container_spec_fields[] = {
         { "ImageDigest", FIELD_STRING, F(ContainerSpec, image_digest), FIELD_INTERNAL },
         { "UIDBase", FIELD_UINT, F(ContainerSpec, uid_base), FIELD_INTERNAL },
         { "UIDCount", FIELD_UINT, F(ContainerSpec, uid_count), FIELD_INTERNAL },
+        { "KeepUID", FIELD_UINT, F(ContainerSpec, keep_uid), FIELD_INTERNAL },
+        { "KeepGID", FIELD_UINT, F(ContainerSpec, keep_gid), FIELD_INTERNAL },
 
         { "Image", FIELD_STRING, F(ContainerSpec, image), FIELD_REQUIRED, .max = 4096,
           .key = "Container.Image" },
@@ -154,13 +196,44 @@ static const Field container_spec_fields[] = {
           .key = "Container.Network" },
         { "Networks", FIELD_LIST, F(ContainerSpec, networks), .type_of = &network_attachment_type,
           .max = 64 },
+        { "NetworkContainer", FIELD_STRING, F(ContainerSpec, network_container), .max = 128 },
         { "UserNamespace", FIELD_ENUM, F(ContainerSpec, user_namespace), .words = user_namespace_words,
           .key = "Container.UserNS" },
+        { "UserNamespaceBase", FIELD_UINT, F(ContainerSpec, user_namespace_base) },
+        { "PIDNamespace", FIELD_ENUM, F(ContainerSpec, pid_namespace), .words = namespace_mode_words },
+        { "PIDContainer", FIELD_STRING, F(ContainerSpec, pid_container), .max = 128 },
+        { "IPCNamespace", FIELD_ENUM, F(ContainerSpec, ipc_namespace), .words = namespace_mode_words },
+        { "IPCContainer", FIELD_STRING, F(ContainerSpec, ipc_container), .max = 128 },
+        { "UTSNamespace", FIELD_ENUM, F(ContainerSpec, uts_namespace), .words = namespace_mode_words },
+        { "CgroupNamespace", FIELD_ENUM, F(ContainerSpec, cgroup_namespace), .words = namespace_mode_words },
+        { "TimeOffsets", FIELD_MAP, F(ContainerSpec, time_offsets), .max = 2 },
+        { "Groups", FIELD_STRV, F(ContainerSpec, groups), .max = 64, .key = "Container.GroupAdd" },
         { "CapAdd", FIELD_STRV, F(ContainerSpec, cap_add), .max = 64, .key = "Container.AddCapability" },
         { "CapDrop", FIELD_STRV, F(ContainerSpec, cap_drop), .max = 64, .key = "Container.DropCapability" },
         { "Privileged", FIELD_BOOL, F(ContainerSpec, privileged) },
         { "NoNewPrivileges", FIELD_BOOL, F(ContainerSpec, no_new_privileges),
           .key = "Container.NoNewPrivileges" },
+        { "SeccompProfile", FIELD_STRING, F(ContainerSpec, seccomp_profile),
+          .key = "Container.SeccompProfile" },
+        { "AppArmorProfile", FIELD_STRING, F(ContainerSpec, apparmor_profile), .max = 255,
+          .key = "Container.AppArmor" },
+        { "SELinuxLabel", FIELD_STRV, F(ContainerSpec, selinux_label), .max = 8 },
+        { "Mask", FIELD_STRV, F(ContainerSpec, mask), .max = 256, .key = "Container.Mask" },
+        { "Unmask", FIELD_STRV, F(ContainerSpec, unmask), .max = 256, .key = "Container.Unmask" },
+        { "Devices", FIELD_STRV, F(ContainerSpec, devices), .max = 256, .key = "Container.AddDevice" },
+        { "DeviceCgroupRules", FIELD_STRV, F(ContainerSpec, device_cgroup_rules), .max = 256 },
+        { "Sysctls", FIELD_MAP, F(ContainerSpec, sysctls), .max = 256, .key = "Container.Sysctl" },
+        { "Ulimits", FIELD_MAP, F(ContainerSpec, ulimits), .max = 32, .key = "Container.Ulimit" },
+        { "ShmSize", FIELD_UINT64, F(ContainerSpec, shm_size), .key = "Container.ShmSize" },
+        { "OOMScoreAdjust", FIELD_INT, F(ContainerSpec, oom_score_adj) },
+        { "Systemd", FIELD_ENUM, F(ContainerSpec, systemd), .words = systemd_mode_words },
+        { "CgroupParent", FIELD_STRING, F(ContainerSpec, cgroup_parent), .max = 255 },
+        { "ReadOnlyTmpfs", FIELD_BOOL, F(ContainerSpec, read_only_tmpfs), .key = "Container.ReadOnlyTmpfs" },
+        { "VolumesFrom", FIELD_STRV, F(ContainerSpec, volumes_from), .max = 64 },
+        { "StorageSize", FIELD_UINT64, F(ContainerSpec, storage_size) },
+        { "Health", FIELD_OBJECT, F(ContainerSpec, health), .type_of = &health_check_type },
+        { "Secrets", FIELD_LIST, F(ContainerSpec, secrets), .type_of = &secret_attachment_type, .max = 256,
+          .key = "Container.Secret" },
         { "ExtraHosts", FIELD_STRV, F(ContainerSpec, extra_hosts), .max = 1000, .key = "Container.AddHost" },
         { "DNS", FIELD_STRV, F(ContainerSpec, dns), .max = 32, .key = "Container.DNS" },
         { "DNSSearch", FIELD_STRV, F(ContainerSpec, dns_search), .max = 32, .key = "Container.DNSSearch" },
@@ -186,6 +259,7 @@ static const Field container_state_fields[] = {
         { "ControlGroup", FIELD_STRING, F(ContainerState, cgroup) },
         { "Endpoints", FIELD_LIST, F(ContainerState, endpoints), .type_of = &network_endpoint_type },
         { "BootId", FIELD_STRING, F(ContainerState, boot_id), FIELD_INTERNAL },
+        { "Health", FIELD_OBJECT, F(ContainerState, health), .type_of = &health_state_type },
         {},
 };
 const ObjectType container_state_type = { "container state", sizeof(ContainerState),
@@ -194,6 +268,7 @@ const ObjectType container_state_type = { "container state", sizeof(ContainerSta
 static const Field exit_record_fields[] = {
         { "ExitCode", FIELD_INT, F(ExitRecord, exit_code), FIELD_ALWAYS },
         { "OOMKilled", FIELD_BOOL, F(ExitRecord, oom_killed) },
+        { "Started", FIELD_TIMESTAMP, F(ExitRecord, started) },
         { "Finished", FIELD_TIMESTAMP, F(ExitRecord, finished) },
         { "ErrorKind", FIELD_STRING, F(ExitRecord, error_kind) },
         { "Error", FIELD_STRING, F(ExitRecord, error) },
@@ -230,8 +305,5 @@ const ObjectType exec_spec_type = { "exec", sizeof(ExecSpec), exec_spec_fields,
                                     .validate = exec_spec_validate };
 
 bool container_name_is_valid(const char *name) {
-        static const char alphanumeric[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-
-        return !isempty(name) && strlen(name) <= CONTAINER_NAME_MAX && strchr(alphanumeric, name[0]) &&
-               string_in_charset(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-");
+        return object_name_is_valid(name, CONTAINER_NAME_MAX);
 }

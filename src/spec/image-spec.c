@@ -34,6 +34,7 @@ static const Field image_config_fields[] = {
         { "WorkingDirectory", FIELD_STRING, F(ImageConfig, working_directory) },
         { "Labels", FIELD_MAP, F(ImageConfig, labels) },
         { "StopSignal", FIELD_STRING, F(ImageConfig, stop_signal) },
+        { "Health", FIELD_OBJECT, F(ImageConfig, health), .type_of = &health_check_type },
         {},
 };
 const ObjectType image_config_type = { "image config", sizeof(ImageConfig), image_config_fields };

@@ -7,6 +7,7 @@
  * org.opencontainers.image.ref.name).
  * A digest is always written "sha256:" and 64 lower-case hex digits (OCI image-spec, descriptor). */
 
+#include "health-spec.h"
 #include "object.h"
 
 #define DIGEST_HEX_LENGTH 64
@@ -41,6 +42,7 @@ typedef struct ImageConfig {
         char *working_directory;
         char **labels;
         char *stop_signal;
+        HealthCheck health;
 } ImageConfig;
 extern const ObjectType image_config_type;
 

@@ -42,6 +42,5 @@ const ObjectType network_spec_type = { "network", sizeof(NetworkSpec), network_s
                                        .validate = network_spec_validate };
 
 bool network_name_is_valid(const char *name) {
-        return strlen(name) <= NETWORK_NAME_MAX && !strchr("_.-", name[0]) &&
-               string_in_charset(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-");
+        return object_name_is_valid(name, NETWORK_NAME_MAX);
 }

@@ -19,6 +19,11 @@ int enum_from_string(EnumTable table, const char *s) {
         return -EINVAL;
 }
 
+bool object_name_is_valid(const char *name, size_t max) {
+        return !isempty(name) && strlen(name) <= max && !strchr("_.-", name[0]) &&
+               string_in_charset(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-");
+}
+
 void object_init(const ObjectType *type, void *object) {
         memset(object, 0, type->size);
         for (const Field *f = type->fields; f->name; f++)

@@ -71,6 +71,10 @@ struct ObjectType {
         int (*validate)(const void *object, Error *error); /* beyond types and limits; may be NULL */
 };
 
+/* What may be the name of a container, network, volume or secret: letters, digits, "_", "." and "-", beginning with a letter
+ * or a digit; at most max bytes. */
+bool object_name_is_valid(const char *name, size_t max) _pure_;
+
 /* Zeroes the object and applies the defaults. */
 void object_init(const ObjectType *type, void *object);
 /* Frees what the fields own; the struct itself belongs to the caller. */
