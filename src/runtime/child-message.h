@@ -13,6 +13,7 @@ typedef enum ChildMessageKind {
         CHILD_MOUNT,      /* shim → init, with a detached mount: for the next operation that needs one */
         CHILD_GO,         /* shim → init: cgroup and network are ready */
         CHILD_TERMINAL,   /* child → shim, with the master of a new terminal */
+        CHILD_MOUNTED,    /* child → shim, with a mount that was asked for and is in its place now */
         CHILD_EXECUTING,  /* child → shim: execve(2) is next */
         CHILD_FAILED,     /* child → shim: an Error; the child exits */
         _CHILD_MESSAGE_MAX,

@@ -12,6 +12,7 @@
 #include "file-system.h"
 #include "file-util.h"
 #include "interface.h"
+#include "mount-target.h"
 #include "plan-apply.h"
 #include "pty-util.h"
 #include "root-path.h"
@@ -35,6 +36,8 @@ static int apply_staging(PlanContext *context, const Op *op, Error *error) {
 static int receive_mount(PlanContext *context, const Op *op, Error *error) {
         int fd;
 
+        if (context->next_source < context->n_sources)
+                return TAKE_FD(context->sources[context->next_source++]);
         int r = child_expect(context->channel, CHILD_MOUNT, &fd);
         return r < 0 ? error_set_errno(error, r, "the shim did not send the mount of %s", op->source) : fd;
 }
@@ -60,6 +63,29 @@ static int apply_overlay(PlanContext *context, const Op *op, Error *error) {
         return 0;
 }
 
+static int join_mount_namespace(PlanContext *context, Error *error) {
+        if (setns(context->leader, CLONE_NEWNS) < 0)
+                return error_set_errno(error, negative_errno(),
+                                       "cannot join the container's mount namespace");
+        context->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        return context->root < 0
+                       ? error_set_errno(error, negative_errno(), "cannot open the container's root")
+                       : 0;
+}
+
+/* What was asked for: the shim learns which mount it is. */
+static int attach_wanted(PlanContext *context, const Op *op, int fd, Error *error) {
+        int r = context->leader >= 0 ? join_mount_namespace(context, error) : 0;
+        if (r >= 0)
+                r = mount_target_attach(fd, context->root, op->target, error);
+        if (r < 0 || !op->of_spec)
+                return r;
+        if (context->leader >= 0)
+                context->attached = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        r = child_send(context->channel, CHILD_MOUNTED, fd);
+        return r < 0 ? error_set_errno(error, r, "cannot tell the shim of the mount on %s", op->target) : 0;
+}
+
 static int apply_file_system(PlanContext *context, const Op *op, Error *error) {
         _cleanup_close_ int fd = file_system_make(op->source, op->data, op->attributes, error);
 
@@ -68,7 +94,8 @@ static int apply_file_system(PlanContext *context, const Op *op, Error *error) {
         /* Interfaces appear when /proc/sys can't be written to any more. A kernel without IPv6 has nothing to open. */
         if (streq(op->source, "proc") && context->ipv6_conf < 0)
                 context->ipv6_conf = openat(fd, "sys/net/ipv6/conf", O_PATH | O_DIRECTORY | O_CLOEXEC);
-        return mount_attach(fd, context->root, op->target, TARGET_DIRECTORY, error);
+        return op->of_spec ? attach_wanted(context, op, fd, error)
+                           : mount_attach(fd, context->root, op->target, TARGET_DIRECTORY, error);
 }
 
 static int apply_device(PlanContext *context, const Op *op, Error *error) {
@@ -92,15 +119,35 @@ static int apply_symlink(PlanContext *context, const Op *op, Error *error) {
 
 static int apply_bind(PlanContext *context, const Op *op, Error *error) {
         _cleanup_close_ int fd = receive_mount(context, op, error);
-        struct stat st;
 
-        if (fd < 0)
-                return fd;
-        if (fstat(fd, &st) < 0)
-                return error_set_errno(error, negative_errno(), "cannot mount %s on %s", op->source,
+        return fd < 0 ? fd : attach_wanted(context, op, fd, error);
+}
+
+/* The overlay itself stays in the staging directory and goes away with it: what is attached is a clone of the part that is
+ * asked for. */
+static int apply_image(PlanContext *context, const Op *op, Error *error) {
+        struct mount_attr attributes = { .attr_set = op->attributes };
+
+        if (mkdir(op->source, 0755) < 0 || mount("overlay", op->source, "overlay", MS_RDONLY, op->data) < 0)
+                return error_set_errno(error, negative_errno(), "cannot mount the image's layers for %s",
                                        op->target);
-        return mount_attach(fd, context->root, op->target,
-                            S_ISDIR(st.st_mode) ? TARGET_DIRECTORY : TARGET_FILE, error);
+        _cleanup_close_ int root = open(op->source, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        _cleanup_close_ int part =
+                root < 0 ? negative_errno() : open_in_root(root, op->subpath ?: "/", O_PATH, 0);
+        if (part == -ENOENT)
+                return error_set(error, ERROR_INVALID, "the image, to be mounted on %s, has no %s",
+                                 op->target, strempty(op->subpath));
+        if (part < 0)
+                return error_set_errno(error, part, "cannot open the image for %s", op->target);
+        _cleanup_close_ int fd = open_tree(part, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+        if (fd < 0 || mount_setattr(fd, "", AT_EMPTY_PATH, &attributes, sizeof(attributes)) < 0)
+                return error_set_errno(error, negative_errno(),
+                                       "cannot prepare the mount of the image on %s", op->target);
+        return attach_wanted(context, op, fd, error);
+}
+
+static int apply_chown(PlanContext *context, const Op *op, Error *error) {
+        return mount_target_chown(context->root, op->target, op->data, error);
 }
 
 static int apply_console(PlanContext *context, const Op *op, Error *error) {
@@ -270,6 +317,7 @@ static int (*const apply[_OP_TYPE_MAX])(PlanContext *context, const Op *op, Erro
         [OP_READ_ONLY] = apply_read_only, [OP_PIVOT] = apply_pivot,
         [OP_DIRECTORY] = apply_directory, [OP_ROOT_READ_ONLY] = apply_root_read_only,
         [OP_WAIT] = apply_wait,           [OP_CGROUP] = apply_cgroup,
+        [OP_IMAGE] = apply_image,         [OP_CHOWN] = apply_chown,
         [OP_NETWORK] = apply_network,     [OP_SYSCTL] = apply_sysctl,
 };
 
@@ -285,5 +333,10 @@ void plan_context_done(PlanContext *context) {
         context->root = safe_close(context->root);
         context->terminal = safe_close(context->terminal);
         context->empty = safe_close(context->empty);
+        context->attached = safe_close(context->attached);
+        for (size_t i = context->next_source; i < context->n_sources; i++)
+                safe_close(context->sources[i]);
+        free(context->sources);
+        context->sources = NULL;
         context->ipv6_conf = safe_close(context->ipv6_conf);
 }

@@ -8,10 +8,16 @@
 
 typedef struct PlanContext {
         const LaunchSpec *spec;
-        int channel;   /* the child-message.h socket to the shim (borrowed) */
-        int root;      /* the new root, O_PATH; closed by plan_context_done() */
-        int terminal;  /* the slave of the container's terminal, or -EBADF; owned */
-        int empty;     /* a read-only tmpfs, the cover of masked directories; owned */
+        int channel;  /* the child-message.h socket to the shim (borrowed) */
+        int root;     /* the new root, O_PATH; closed by plan_context_done() */
+        int terminal; /* the slave of the container's terminal, or -EBADF; owned */
+        int empty;    /* a read-only tmpfs, the cover of masked directories; owned */
+        /* For a container that runs: the mounts that would come over the channel, and its first process, whose mount namespace
+         * is joined once there is something to attach. */
+        int *sources;
+        size_t n_sources, next_source;
+        int leader;    /* pidfd, or -EBADF (borrowed) */
+        int attached;  /* then: the mount that was asked for, once it is in its place; owned */
         int ipv6_conf; /* /proc/sys/net/ipv6/conf from before /proc/sys became read-only, or -EBADF; owned */
 } PlanContext;
 #define PLAN_CONTEXT_INIT                   \
@@ -19,6 +25,8 @@ typedef struct PlanContext {
                         .root = -EBADF,     \
                         .terminal = -EBADF, \
                         .empty = -EBADF,    \
+                        .leader = -EBADF,   \
+                        .attached = -EBADF, \
                         .ipv6_conf = -EBADF })
 
 /* Does all operations in order. The error says which one failed, on what. */

@@ -2,13 +2,9 @@
 #include <sys/mount.h>
 
 #include "path-util.h"
-#include "plan.h"
+#include "plan-private.h"
 #include "string-util.h"
 #include "strv.h"
-
-/* A page, less what mount(2) needs itself. */
-#define OVERLAY_OPTIONS_MAX 4095
-#define OVERLAY_LAYERS_MAX 500 /* the kernel's own limit */
 
 #define PLAIN (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
 #define TTY_GID 5
@@ -22,91 +18,7 @@ static const Op dev_links[] = {
         { OP_SYMLINK, "/proc/kcore", "/dev/core" },       { OP_SYMLINK, "pts/ptmx", "/dev/ptmx" },
 };
 
-/* Words of mount options that are flags of the mount, not of the file system. */
-static const struct {
-        const char *word;
-        uint64_t set, clear;
-} mount_words[] = {
-        { "ro", MOUNT_ATTR_RDONLY, 0 },
-        { "rw", 0, MOUNT_ATTR_RDONLY },
-        { "nosuid", MOUNT_ATTR_NOSUID, 0 },
-        { "suid", 0, MOUNT_ATTR_NOSUID },
-        { "nodev", MOUNT_ATTR_NODEV, 0 },
-        { "dev", 0, MOUNT_ATTR_NODEV },
-        { "noexec", MOUNT_ATTR_NOEXEC, 0 },
-        { "exec", 0, MOUNT_ATTR_NOEXEC },
-        { "noatime", MOUNT_ATTR_NOATIME, 0 },
-        { "nodiratime", MOUNT_ATTR_NODIRATIME, 0 },
-        { "relatime", 0, MOUNT_ATTR__ATIME },
-        { "strictatime", MOUNT_ATTR_STRICTATIME, MOUNT_ATTR__ATIME },
-        { "defaults", 0, 0 },
-};
-
-static const struct {
-        const char *word;
-        uint64_t propagation;
-} propagation_words[] = {
-        { "private", MS_PRIVATE },
-        { "rprivate", MS_PRIVATE },
-        { "slave", MS_SLAVE },
-        { "rslave", MS_SLAVE },
-        { "shared", MS_SHARED },
-        { "rshared", MS_SHARED },
-        { "rbind", 0 },
-        { "bind", 0 },
-        { "z", 0 },
-        { "Z", 0 }, /* labels, which this system does not use */
-};
-
-static bool apply_mount_word(const char *word, uint64_t *attributes) {
-        for (size_t i = 0; i < ELEMENTSOF(mount_words); i++)
-                if (streq(mount_words[i].word, word)) {
-                        *attributes = (*attributes & ~mount_words[i].clear) | mount_words[i].set;
-                        return true;
-                }
-        return false;
-}
-
-int mount_options_parse(const char *options, uint64_t *attributes, char **ret_data) {
-        _cleanup_(string_buffer_done) StringBuffer rest = {};
-        _cleanup_strv_free_ char **words = NULL;
-
-        int r = strv_split(strempty(options), ",", &words);
-        STRV_FOREACH(word, words) {
-                if (r < 0)
-                        break;
-                if (!apply_mount_word(*word, attributes))
-                        r = string_buffer_appendf(&rest, "%s%s", rest.size > 0 ? "," : "", *word);
-        }
-        if (r < 0)
-                return r;
-        *ret_data = TAKE_PTR(rest.data);
-        return 0;
-}
-
-int bind_options_parse(const char *options, uint64_t *attributes, uint64_t *ret_propagation, Error *error) {
-        _cleanup_strv_free_ char **words = NULL;
-        uint64_t propagation = MS_PRIVATE;
-
-        int r = strv_split(strempty(options), ",", &words);
-        if (r < 0)
-                return error_set_errno(error, r, "cannot read the mount's options");
-        STRV_FOREACH(word, words) {
-                bool known = apply_mount_word(*word, attributes);
-                for (size_t i = 0; !known && i < ELEMENTSOF(propagation_words); i++)
-                        if (streq(propagation_words[i].word, *word)) {
-                                propagation = propagation_words[i].propagation ?: propagation;
-                                known = true;
-                        }
-                if (!known)
-                        return error_set(error, ERROR_INVALID, "\"%s\" is not an option of a bind mount",
-                                         *word);
-        }
-        *ret_propagation = propagation;
-        return 0;
-}
-
-static int plan_add(Plan *plan, const Op *op) {
+int plan_add(Plan *plan, const Op *op) {
         int r = array_reserve(&plan->ops, &plan->n_allocated, plan->n_ops + 1, sizeof(Op));
         if (r < 0)
                 return r;
@@ -122,8 +34,7 @@ static int plan_add_many(Plan *plan, const Op *ops, size_t n) {
         return r;
 }
 
-/* Hands the string to the plan. NULL when out of memory, also when s is NULL. */
-static const char *plan_keep(Plan *plan, char *s) {
+const char *plan_keep(Plan *plan, char *s) {
         return strv_consume(&plan->strings, s) < 0 ? NULL : s;
 }
 
@@ -228,41 +139,6 @@ static int plan_system(Plan *plan, const LaunchSpec *spec) {
         return r;
 }
 
-static int plan_mount(Plan *plan, const LaunchSpec *spec, const LaunchMount *mount, Error *error) {
-        Op op = { .target = mount->target };
-        char *data = NULL;
-        int r;
-
-        if (isempty(mount->target) || !path_is_absolute(mount->target))
-                return error_set(error, ERROR_INVALID, "mount target \"%s\" must be an absolute path",
-                                 strempty(mount->target));
-        if (mount->type == LAUNCH_TMPFS) {
-                op.type = OP_FILESYSTEM;
-                op.source = "tmpfs";
-                op.attributes = PLAIN;
-                r = mount_options_parse(mount->options, &op.attributes, &data);
-                if (r >= 0 && data)
-                        op.data = plan_keep(plan, data);
-                if (data && !op.data)
-                        r = -ENOMEM;
-        } else {
-                if (isempty(mount->source) || !path_is_absolute(mount->source))
-                        return error_set(error, ERROR_INVALID,
-                                         "mount source \"%s\" must be an absolute path",
-                                         strempty(mount->source));
-                op.type = OP_BIND;
-                op.source = mount->source;
-                op.id_mapped = mount->id_mapped && spec->uid_count > 0;
-                op.create_source = mount->create_source;
-                r = bind_options_parse(mount->options, &op.attributes, &op.propagation, error);
-        }
-        if (mount->read_only)
-                op.attributes |= MOUNT_ATTR_RDONLY;
-        if (r >= 0)
-                r = plan_add(plan, &op);
-        return r < 0 ? error_set_errno(error, r, "cannot plan the mount on %s", mount->target) : 0;
-}
-
 static int plan_paths(Plan *plan, OpType type, char *const *paths) {
         int r = 0;
 
@@ -323,6 +199,8 @@ static int plan_finish(Plan *plan, const LaunchSpec *spec) {
                 r = plan_paths(plan, OP_READ_ONLY, spec->read_only_paths);
         if (r >= 0)
                 r = plan_add(plan, &(Op){ OP_PIVOT });
+        if (r >= 0)
+                r = plan_owners(plan, spec);
         if (r >= 0 && !isempty(spec->working_directory))
                 r = plan_add(plan, &(Op){ OP_DIRECTORY, .target = spec->working_directory });
         if (r >= 0 && spec->read_only)
@@ -347,8 +225,8 @@ int plan_build(const LaunchSpec *spec, Plan *ret, Error *error) {
         if (r < 0)
                 return r;
         r = plan_system(&plan, spec);
-        for (size_t i = 0; i < spec->mounts.n && r >= 0; i++)
-                r = plan_mount(&plan, spec, LIST_ITEM(&spec->mounts, LaunchMount, i), error);
+        if (r >= 0)
+                r = plan_mounts(&plan, spec, error);
         if (r >= 0)
                 r = plan_finish(&plan, spec);
         if (r < 0)

@@ -23,12 +23,14 @@ typedef enum OpType {
         OP_DEVICE,     /* the host's device node `source` on target */
         OP_SYMLINK,    /* a symlink target → source, kept when there is something already */
         OP_BIND,       /* received mount → target */
-        OP_CONSOLE,    /* a terminal out of the container's devpts, its slave also on target */
-        OP_HOSTNAME,   /* source */
-        OP_MASK,       /* target, when it exists, shows nothing */
-        OP_READ_ONLY,  /* target, when it exists, can't be written */
-        OP_PIVOT,      /* the new root becomes the root, the host's tree goes away */
-        OP_DIRECTORY,  /* makes the directory target with its parents when it is missing */
+        OP_IMAGE, /* overlay with options `data`, mounted on `source` in the staging directory → target */
+        OP_CONSOLE,   /* a terminal out of the container's devpts, its slave also on target */
+        OP_HOSTNAME,  /* source */
+        OP_MASK,      /* target, when it exists, shows nothing */
+        OP_READ_ONLY, /* target, when it exists, can't be written */
+        OP_PIVOT,     /* the new root becomes the root, the host's tree goes away */
+        OP_CHOWN,     /* gives the files of the mount on target to the user `data` */
+        OP_DIRECTORY, /* makes the directory target with its parents when it is missing */
         OP_ROOT_READ_ONLY,
         OP_WAIT,    /* until berthd says that scope and network are ready */
         OP_CGROUP,  /* a cgroup namespace whose root is the scope, and its tree on target */
@@ -45,7 +47,12 @@ typedef struct Op {
         uint64_t attributes;  /* MOUNT_ATTR_* */
         uint64_t propagation; /* OP_BIND: MS_PRIVATE, MS_SLAVE, MS_SHARED */
         bool id_mapped;       /* OP_LAYER, OP_BIND: the mount is mapped into the user namespace */
-        bool create_source;   /* OP_BIND: a missing source is made a directory */
+        const char *
+                id_map; /* with id_mapped: by this mapping (lines of a uid_map) instead of the container's */
+        const char *subpath;     /* OP_BIND, OP_IMAGE: this part of it only */
+        BindRecursion recursive; /* OP_BIND */
+        bool create_source;      /* OP_BIND: a missing source is made a directory */
+        bool of_spec;            /* the shim is told of the mount, which may be taken away again */
 } Op;
 
 typedef struct Plan {
@@ -56,14 +63,10 @@ typedef struct Plan {
 
 /* The plan borrows from spec, which must live as long. ERROR_INVALID: the spec contradicts itself. */
 int plan_build(const LaunchSpec *spec, Plan *ret, Error *error);
+/* Only what this mount takes, for a container that runs. */
+int plan_build_mount(const LaunchSpec *spec, const LaunchMount *mount, Plan *ret, Error *error);
 void plan_done(Plan *plan);
 
 static inline bool op_needs_mount(const Op *op) {
         return op->type == OP_LAYER || op->type == OP_BIND;
 }
-
-/* "size=1m,noexec" → MOUNT_ATTR_* in *attributes (flags given there are the defaults), and what is left for the file
- * system in *ret_data. Exported for the tests. */
-int mount_options_parse(const char *options, uint64_t *attributes, char **ret_data);
-/* "rslave", "rshared", "noexec" … of a bind mount. ERROR_INVALID for an unknown word. */
-int bind_options_parse(const char *options, uint64_t *attributes, uint64_t *ret_propagation, Error *error);

@@ -23,6 +23,7 @@ static const Field shim_message_fields[] = {
         { "Stderr", FIELD_BOOL, F(want_stderr) },
         { "Exec", FIELD_OBJECT, F(exec), .type_of = &exec_spec_type },
         { "Exit", FIELD_OBJECT, F(exit), .type_of = &exit_record_type },
+        { "Mount", FIELD_OBJECT, F(mount), .type_of = &launch_mount_type },
         {},
 };
 const ObjectType shim_message_type = { "shim message", sizeof(ShimMessage), shim_message_fields };

@@ -24,6 +24,8 @@
  *   berthd → shim   EXEC{ExecSpec} (+ 1 fd, or none when detached): run a process in the container, its streams on
  *                   the socket. Its failure is a STREAM_ERROR there (or EXEC_EXITED with an error when detached).
  *   shim → berthd   EXEC_STARTED{id, pid}, EXEC_EXITED{id, exit code, error kind, error}
+ *   berthd → shim   MOUNT{id, mount}, UNMOUNT{id, mount's target}: into and out of the running container
+ *   shim → berthd   MOUNT_DONE{id, error kind, error}
  *   berthd → shim   RESIZE{rows, columns} of the container's terminal
  *   berthd → shim   RENAME{name, image}: names for further journal entries
  *   shim → berthd   HELLO{pid, start time, running, exec ids}: to a berthd that reconnected
@@ -32,6 +34,7 @@
  * A message is a ShimHeader and a JSON object (shim_message_type) of ShimHeader.size bytes. */
 
 #include "container-spec.h"
+#include "launch-spec.h"
 #include "object.h"
 
 #define SHIM_CONTROL_FD 3
@@ -49,6 +52,9 @@ typedef enum ShimMessageKind {
         SHIM_RESIZE,
         SHIM_RENAME,
         SHIM_HELLO,
+        SHIM_MOUNT,
+        SHIM_UNMOUNT,
+        SHIM_MOUNT_DONE,
         _SHIM_MESSAGE_MAX,
 } ShimMessageKind;
 
@@ -58,14 +64,15 @@ typedef struct ShimMessage {
         bool running;     /* HELLO: the command has been executed, … */
         uint64_t started; /* STARTED, HELLO: … at this time, realtime usec */
         char *cgroup; /* GO: below the cgroup root */
-        char *id;     /* EXEC_*: the exec's id */
+        char *id;     /* EXEC_*: the exec's id; MOUNT*: of the request */
         char **ids;   /* HELLO: running execs */
         uint32_t rows, columns;
         char *name, *image;
         /* ATTACH */
         bool want_stdin, want_stdout, want_stderr;
-        ExecSpec exec;   /* EXEC */
-        ExitRecord exit; /* EXITED, EXEC_EXITED */
+        ExecSpec exec;     /* EXEC */
+        ExitRecord exit;   /* EXITED, EXEC_EXITED, MOUNT_DONE */
+        LaunchMount mount; /* MOUNT, UNMOUNT */
 } ShimMessage;
 extern const ObjectType shim_message_type;
 

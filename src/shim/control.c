@@ -97,6 +97,12 @@ static void handle_message(Shim *shim, ShimMessageKind kind, ShimMessage *messag
         case SHIM_RENAME:
                 handle_rename(shim, message);
                 break;
+        case SHIM_MOUNT:
+                shim_change_mount(shim, message->id, message->mount.target, &message->mount);
+                break;
+        case SHIM_UNMOUNT:
+                shim_change_mount(shim, message->id, message->mount.target, NULL);
+                break;
         default:
                 log_warning("berthd sent a message of unexpected kind %d.", (int) kind);
         }

@@ -84,6 +84,8 @@ static int turn(Shim *shim) {
                 r = session_prepare(shim->container, &shim->poller);
         for (Session *exec = shim->execs; exec && r >= 0; exec = exec->next)
                 r = session_prepare(exec, &shim->poller);
+        if (r >= 0)
+                r = mount_tasks_prepare(shim);
         if (shim->has_garbage)
                 poller_limit(&shim->poller, IDLE_MSEC);
         if (r >= 0)
@@ -94,6 +96,7 @@ static int turn(Shim *shim) {
         session_advance(shim->container);
         for (Session **p = &shim->execs; *p;)
                 p = sweep_session(shim, p);
+        mount_tasks_advance(shim);
         if (shim->has_ended)
                 release_namespaces(shim);
         return r;
@@ -199,6 +202,7 @@ int main(int argc, char *argv[]) {
         poller_done(&shim.poller);
         session_free(shim.container);
         journal_done(&shim.journal);
+        mounts_done(&shim);
         free(shim.cgroup);
         object_done(&launch_spec_type, &shim.spec);
         object_done(&exit_record_type, &shim.record);

@@ -213,6 +213,9 @@ static void receive_from_child(Session *session) {
                 if (fd >= 0 && session->terminal && session->outputs[0].fd < 0)
                         take_terminal(session, TAKE_FD(fd));
                 break;
+        case CHILD_MOUNTED:
+                shim_mounted(session->shim, fd);
+                break;
         case CHILD_EXECUTING:
                 session->executing = true;
                 break;

@@ -9,6 +9,7 @@
  *   process.c       what every process goes through before execve(2), init's and an exec's
  *   reaper.c        PID 1 of a container that asked for one (--init)
  *   exec.c          processes in the running container
+ *   live-mount.c    mounts that come and go in the running container
  *   session*.c      a process's streams;  client.c  who is attached to them
  *   control.c       berthd */
 
@@ -28,6 +29,14 @@ typedef struct Connection {
  * after the exit has been reported, not before. */
 enum { NAMESPACE_MOUNT, NAMESPACE_IPC, NAMESPACE_NETWORK, _NAMESPACE_MAX };
 
+typedef struct MountTask MountTask;
+
+/* A mount that was asked for, and that is there now. */
+typedef struct ShimMount {
+        char *target;
+        uint64_t id; /* the kernel's */
+} ShimMount;
+
 struct Shim {
         LaunchSpec spec;
         Journal journal;
@@ -39,6 +48,9 @@ struct Shim {
         Session *execs;
         uint64_t start_time; /* of the container's process */
         int namespaces[_NAMESPACE_MAX];
+        ShimMount *mounts;
+        size_t n_mounts, n_mounts_allocated;
+        MountTask *mount_tasks;
         char *cgroup;          /* from GO; NULL before */
         bool resets_oom_score; /* the shim's own is special */
         bool has_ended;        /* exit.json is written */
@@ -64,6 +76,16 @@ void control_done(Shim *shim);
 /* exec.c: takes over spec's content and fd (may be -EBADF). */
 void exec_start(Shim *shim, ExecSpec *spec, int fd);
 void exec_report(Shim *shim, ShimMessageKind kind, const Session *session);
+
+/* live-mount.c */
+
+/* Init (or a helper) has made the next mount that was asked for: fd is its root. */
+void shim_mounted(Shim *shim, int fd);
+/* mount: what to put on target, or NULL: takes away what was put there. SHIM_MOUNT_DONE answers. */
+void shim_change_mount(Shim *shim, const char *id, const char *target, const LaunchMount *mount);
+int mount_tasks_prepare(Shim *shim);
+void mount_tasks_advance(Shim *shim);
+void mounts_done(Shim *shim);
 
 /* init.c: in the new process; does not return. channel: to the shim. */
 _noreturn_ void init_run(const Shim *shim, const Plan *plan, int channel, const SessionPipes *pipes);

@@ -3,16 +3,22 @@
 
 #define F(type, member) offsetof(type, member)
 
-static const char *const launch_mount_words[] = { "bind", "tmpfs", NULL };
+static const char *const launch_mount_words[] = { "bind", "tmpfs", "image", "devpts", NULL };
 static const char *const launch_network_words[] = { "private", "host", NULL };
 
 static const Field launch_mount_fields[] = {
         { "Type", FIELD_ENUM, F(LaunchMount, type), .words = launch_mount_words },
         { "Source", FIELD_STRING, F(LaunchMount, source) },
+        { "Lower", FIELD_STRV, F(LaunchMount, lower) },
+        { "Subpath", FIELD_STRING, F(LaunchMount, subpath) },
         { "Target", FIELD_STRING, F(LaunchMount, target), FIELD_REQUIRED },
         { "ReadOnly", FIELD_BOOL, F(LaunchMount, read_only) },
         { "CreateSource", FIELD_BOOL, F(LaunchMount, create_source) },
+        { "Recursive", FIELD_ENUM, F(LaunchMount, recursive), .words = bind_recursion_words },
         { "IdMapped", FIELD_BOOL, F(LaunchMount, id_mapped) },
+        { "IdMap", FIELD_STRING, F(LaunchMount, id_map) },
+        { "Chown", FIELD_BOOL, F(LaunchMount, chown) },
+        { "OfSpec", FIELD_BOOL, F(LaunchMount, of_spec) },
         { "Options", FIELD_STRING, F(LaunchMount, options) },
         {},
 };

@@ -11,17 +11,25 @@
 #include "object.h"
 
 typedef enum LaunchMountType {
-        LAUNCH_BIND, /* source (host path, recursive) on target */
+        LAUNCH_BIND, /* source (host path, or `subpath` below it) on target */
         LAUNCH_TMPFS,
+        LAUNCH_IMAGE, /* the overlay of `lower` (or `subpath` in it) on target */
+        LAUNCH_DEVPTS,
 } LaunchMountType;
 
 typedef struct LaunchMount {
         int type; /* LaunchMountType */
         char *source;
+        char **lower; /* absolute paths, topmost layer first */
+        char *subpath;
         char *target;
         bool read_only;
         bool create_source;
+        BindRecursion recursive;
         bool id_mapped; /* files keep the container's ids: the mount is id-mapped when there is a user namespace */
+        char *id_map; /* with id_mapped: not by the container's ids, but "FILE:CONTAINER:COUNT[;…]" */
+        bool chown;   /* its files are given to the container's user */
+        bool of_spec; /* a MountSpec, which can be taken away again while the container runs */
         char *options;
 } LaunchMount;
 extern const ObjectType launch_mount_type;

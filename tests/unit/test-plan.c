@@ -163,9 +163,10 @@ static void test_host_network(void) {
 static void test_mounts(void) {
         _cleanup_(plan_done) Plan plan = {};
         LaunchMount mounts[] = {
-                { LAUNCH_BIND, (char *) "/data", (char *) "/srv", .read_only = true, .id_mapped = true },
-                { LAUNCH_BIND, (char *) "/x", (char *) "/y", .options = (char *) "rslave,noexec" },
-                { LAUNCH_TMPFS, NULL, (char *) "/t", .options = (char *) "size=1m,exec,mode=700" },
+                { LAUNCH_BIND, (char *) "/data", .target = (char *) "/srv", .read_only = true,
+                  .id_mapped = true },
+                { LAUNCH_BIND, (char *) "/x", .target = (char *) "/y", .options = (char *) "rslave,noexec" },
+                { LAUNCH_TMPFS, .target = (char *) "/t", .options = (char *) "size=1m,exec,mode=700" },
         };
         LaunchSpec spec = minimal();
 
@@ -175,7 +176,7 @@ static void test_mounts(void) {
                  *t = get(&plan, OP_FILESYSTEM, "/t");
         CHECK(data->id_mapped && data->attributes == MOUNT_ATTR_RDONLY && data->propagation == MS_PRIVATE);
         CHECK(!x->id_mapped && x->attributes == MOUNT_ATTR_NOEXEC && x->propagation == MS_SLAVE);
-        CHECK_STRING(t->data, "size=1m,mode=700");
+        CHECK_STRING(t->data, "size=1048576,mode=700");
         CHECK(t->attributes == (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV));
         CHECK(data < x && x < t);
         plan_done(&plan);
@@ -191,10 +192,88 @@ static void test_mounts(void) {
         error_done(&error);
 }
 
+/* An image is an overlay of its own, whose layers have names that those of the root don't have; with a single layer it is
+ * that. */
+static void test_image_mounts(void) {
+        _cleanup_(plan_done) Plan plan = {};
+        static char *two[] = { (char *) "/l/a", (char *) "/l/b", NULL };
+        static char *one[] = { (char *) "/l/c", NULL };
+        LaunchMount mounts[] = {
+                { LAUNCH_IMAGE, .target = (char *) "/two", .lower = two, .id_mapped = true,
+                  .subpath = (char *) "etc" },
+                { LAUNCH_IMAGE, .target = (char *) "/one", .lower = one, .id_mapped = true },
+        };
+        LaunchSpec spec = minimal();
+
+        spec.mounts = (List){ mounts, ELEMENTSOF(mounts) };
+        CHECK(plan_build(&spec, &plan, NULL) == 0);
+        const Op *image = get(&plan, OP_IMAGE, "/two"), *single = get(&plan, OP_BIND, "/one");
+        CHECK(image->attributes & MOUNT_ATTR_RDONLY && single->attributes & MOUNT_ATTR_RDONLY);
+        CHECK_STRING(image->subpath, "etc");
+        CHECK(!image->id_mapped && single->id_mapped);
+        CHECK_STRING(single->source, "/l/c");
+        int layer = image - plan.ops - 2;
+        CHECK(plan.ops[layer].type == OP_LAYER && plan.ops[layer].id_mapped);
+        CHECK_STRING(plan.ops[layer].source, "/l/a");
+        CHECK(strstr(image->data, plan.ops[layer].target) &&
+              strstr(image->data, plan.ops[layer + 1].target));
+        CHECK(!streq(plan.ops[layer].target, "0"));
+        plan_done(&plan);
+
+        mounts[0].lower = NULL;
+        CHECK(plan_build(&spec, &plan, NULL) < 0);
+}
+
+static void test_id_mapped_mounts(void) {
+        _cleanup_(plan_done) Plan plan = {};
+        LaunchMount mounts[] = {
+                { LAUNCH_BIND, (char *) "/a", .target = (char *) "/a", .id_mapped = true,
+                  .id_map = (char *) "1000:0:1;5:6:7" },
+                { LAUNCH_BIND, (char *) "/b", .target = (char *) "/b" },
+        };
+        LaunchSpec spec = minimal();
+        Error error = {};
+
+        spec.mounts = (List){ mounts, ELEMENTSOF(mounts) };
+        CHECK(plan_build(&spec, &plan, NULL) == 0);
+        CHECK_STRING(get(&plan, OP_BIND, "/a")->id_map, "1000 524288 1\n5 524294 7\n");
+        CHECK(!get(&plan, OP_BIND, "/b")->id_mapped);
+        plan_done(&plan);
+
+        /* Without a namespace there is nothing to map by, but what is asked for. */
+        spec.uid_base = spec.uid_count = 0;
+        mounts[1].id_mapped = true;
+        CHECK(plan_build(&spec, &plan, NULL) == 0);
+        CHECK_STRING(get(&plan, OP_BIND, "/a")->id_map, "1000 0 1\n5 6 7\n");
+        CHECK(!get(&plan, OP_BIND, "/b")->id_mapped);
+        plan_done(&plan);
+
+        spec = minimal();
+        spec.mounts = (List){ mounts, ELEMENTSOF(mounts) };
+        mounts[0].id_map = (char *) "0:65530:10";
+        CHECK(plan_build(&spec, &plan, &error) < 0);
+        CHECK(error.kind == ERROR_INVALID && strstr(error.message, "65535"));
+        error_done(&error);
+}
+
+/* Whose the files become stands in the container's own /etc/passwd, which is the root's only after the pivot. */
+static void test_chown(void) {
+        _cleanup_(plan_done) Plan plan = {};
+        LaunchMount mounts[] = { { LAUNCH_BIND, (char *) "/a", .target = (char *) "/a", .chown = true } };
+        LaunchSpec spec = minimal();
+
+        spec.user = (char *) "www-data";
+        spec.mounts = (List){ mounts, ELEMENTSOF(mounts) };
+        CHECK(plan_build(&spec, &plan, NULL) == 0);
+        CHECK_STRING(get(&plan, OP_CHOWN, "/a")->data, "www-data");
+        CHECK(find(&plan, OP_CHOWN, NULL) > find(&plan, OP_PIVOT, NULL));
+        CHECK(find(&plan, OP_CHOWN, NULL) < find(&plan, OP_WAIT, NULL));
+}
+
 /* What the shim sends and what init waits for is the same list. */
 static void test_received_mounts(void) {
         _cleanup_(plan_done) Plan plan = {};
-        LaunchMount mounts[] = { { LAUNCH_BIND, (char *) "/data", (char *) "/srv" } };
+        LaunchMount mounts[] = { { LAUNCH_BIND, (char *) "/data", .target = (char *) "/srv" } };
         LaunchSpec spec = minimal();
         size_t n = 0;
 
@@ -216,6 +295,9 @@ int main(void) {
         test_order();
         test_host_network();
         test_mounts();
+        test_image_mounts();
+        test_id_mapped_mounts();
+        test_chown();
         test_received_mounts();
         return TEST_RESULT();
 }
