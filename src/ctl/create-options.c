@@ -42,6 +42,14 @@ static int parse_tmpfs(const Option *option, const char *value, void *target, Er
         return mount_parse_tmpfs(value, target, error);
 }
 
+static int parse_storage(const Option *option, const char *value, void *target, Error *error) {
+        const char *size = startswith(value, "size=");
+
+        if (!size || parse_size(size, target) < 0)
+                return error_set(error, ERROR_INVALID, "\"%s\" is not size=SIZE, as in size=10G", value);
+        return 0;
+}
+
 static int parse_host(const Option *option, const char *value, void *target, Error *error) {
         if (!strchr(value, ':'))
                 return error_set(error, ERROR_INVALID, "\"%s\" has not the form NAME:ADDRESS", value);
@@ -86,7 +94,8 @@ const Option create_options[] = {
           O(memory_reservation) },
         { 0, "memory-swap", "SIZE", "Memory and swap together, -1 for no limit", option_string,
           O(memory_swap) },
-        { 0, "mount", "FIELDS", "Mount something (type=bind,source=/x,target=/y,readonly)", parse_mount,
+        { 0, "mount", "FIELDS",
+          "Mount something (type=bind,source=/x,target=/y,readonly), see berth-mounts(7)", parse_mount,
           O(spec.mounts) },
         { 0, "name", "NAME", "What to call it; berthd finds a name when there is none", option_string,
           O(name) },
@@ -109,6 +118,8 @@ const Option create_options[] = {
           option_choice, O(pull), WORD_CHOICE, "missing|always|never|newer" },
         { 'q', "quiet", NULL, "Do not show the progress of a pull", option_flag, O(quiet) },
         { 0, "read-only", NULL, "Its root file system can't be written to", option_flag, O(spec.read_only) },
+        { 0, "read-only-tmpfs", NULL, "With --read-only: /run, /tmp and /var/tmp can be written to",
+          option_flag, O(spec.read_only_tmpfs) },
         { 0, "restart", "POLICY", "no, always, unless-stopped or on-failure[:COUNT]", option_string,
           O(restart), WORD_CHOICE, "no|always|unless-stopped|on-failure" },
         { 0, "rm", NULL, "Remove it when it ends", option_flag, O(spec.auto_remove) },
@@ -118,14 +129,19 @@ const Option create_options[] = {
           O(spec.stop_signal), WORD_SIGNAL },
         { 0, "stop-timeout", "SECONDS", "How long it may take to end before it is killed, -1 for ever",
           option_duration, O(stop_timeout) },
+        { 0, "storage-opt", "size=SIZE", "At most so much may be written into its root file system",
+          parse_storage, O(spec.storage_size) },
         { 0, "tmpfs", "PATH[:OPTIONS]", "Mount a tmpfs (/run:size=64m)", parse_tmpfs, O(spec.mounts) },
         { 't', "tty", NULL, "Give it a terminal", option_flag, O(spec.terminal) },
         { 'u', "user", "USER[:GROUP]", "Run the command as this user of the image", parse_owned,
           O(spec.user) },
         { 0, "userns", "MODE", "Its user ids: auto (its own) or host", option_choice, O(user_namespace),
           WORD_CHOICE, "auto|host" },
-        { 'v', "volume", "HOST:CTR[:ro]", "Mount a path of the host", parse_volume, O(spec.mounts),
+        { 'v', "volume", "[SOURCE:]PATH[:OPTIONS]",
+          "Mount a path of the host, or a volume, see berth-mounts(7)", parse_volume, O(spec.mounts),
           WORD_DIRECTORY },
+        { 0, "volumes-from", "CONTAINER[:ro]", "Mount what another container has mounted", option_strings,
+          O(spec.volumes_from), WORD_CONTAINER },
         { 'w', "workdir", "PATH", "The folder that the command starts in", parse_owned,
           O(spec.working_directory) },
         {},

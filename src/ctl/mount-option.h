@@ -5,7 +5,8 @@
 
 #include "container-spec.h"
 
-/* "HOST:CTR[:ro,rslave,…]". A relative HOST ("./x", "../x") lies below `directory`. */
+/* "[SOURCE:]PATH[:ro,rslave,…]". SOURCE is a path of the host, where a relative one ("./x", "../x") lies below `directory`, or
+ * the name of a volume. */
 int mount_parse_volume(const char *s, const char *directory, List *mounts, Error *error);
 /* "type=bind,source=/x,target=/y,readonly,…", fields quoted as in CSV where they hold commas. */
 int mount_parse_mount(const char *s, const char *directory, List *mounts, Error *error);

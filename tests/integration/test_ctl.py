@@ -75,7 +75,7 @@ def test_mistakes_of_run(busybox_image, name):
     fails("run", status=125, message=b"run needs an argument")
     fails("run", "--bad", "image", status=125, message=b'unknown option "--bad"')
     fails("run", "--name", "no/slash", "image", status=125, message=b"can't be a name")
-    fails("run", "-v", "named:/x", busybox_image, status=125, message=b"named volumes come later")
+    fails("run", "-v", "with/slash:/x", busybox_image, status=125, message=b"write ./with/slash")
     fails("run", "--rm", "--restart=always", busybox_image, status=125, message=b"--restart")
     fails("run", "--pull=never", "nosuch", status=125, message=b"nosuch")
     fails("create", "--pull=never", "nosuch", status=125, message=b"nosuch")

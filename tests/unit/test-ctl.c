@@ -3,7 +3,6 @@
 #include "create-options.h"
 #include "detach-keys.h"
 #include "env-file.h"
-#include "mount-option.h"
 #include "string-util.h"
 #include "strv.h"
 #include "test.h"
@@ -71,41 +70,6 @@ static void test_env_files(void) {
         CHECK(env_file_parse("a=\xff\n", "f", lookup, &map, NULL) == -EINVAL);
         CHECK(env_put("label", NULL, &labels, NULL) == 0);
         CHECK_STRING(labels[0], "label=");
-}
-
-/* ---- mounts ---- */
-
-static void test_mounts(void) {
-        List mounts = {};
-        _cleanup_error_ Error error = {};
-
-        CHECK(mount_parse_volume("/a//b:/c:ro,rslave", "/home", &mounts, NULL) == 0);
-        CHECK(mount_parse_volume("./x:/y", "/home/u", &mounts, NULL) == 0);
-        CHECK(mount_parse_mount("type=bind,src=/s,\"dst=/with,comma\",readonly", "/", &mounts, NULL) == 0);
-        CHECK(mount_parse_mount("type=tmpfs,target=/t,tmpfs-size=64m,tmpfs-mode=1777", "/", &mounts, NULL) ==
-              0);
-        CHECK(mount_parse_tmpfs("/run:size=1m", &mounts, NULL) == 0);
-        const MountSpec *m = mounts.items;
-        CHECK(mounts.n == 5 && m[0].read_only && m[0].create_source && !m[2].create_source &&
-              m[2].read_only);
-        CHECK_STRING(m[0].source, "/a/b");
-        CHECK_STRING(m[0].options, "rslave");
-        CHECK_STRING(m[1].source, "/home/u/x");
-        CHECK_STRING(m[2].target, "/with,comma");
-        CHECK_STRING(m[3].options, "size=64m,mode=1777");
-        CHECK(m[4].type == MOUNT_TMPFS);
-        list_done(&mounts, &mount_spec_type);
-
-        CHECK(mount_parse_volume("name:/y", "/", &mounts, &error) == -EINVAL &&
-              strstr(error.message, "named volumes"));
-        CHECK(mount_parse_volume("/only", "/", &mounts, NULL) == -EINVAL);
-        CHECK(mount_parse_volume("/a:relative", "/", &mounts, NULL) == -EINVAL);
-        CHECK(mount_parse_volume("/a:/..", "/", &mounts, NULL) == -EINVAL);
-        CHECK(mount_parse_volume("/a:/b:what", "/", &mounts, NULL) == -EINVAL);
-        CHECK(mount_parse_mount("type=bind,target=/x", "/", &mounts, NULL) == -EINVAL);
-        CHECK(mount_parse_mount("type=volume,target=/x", "/", &mounts, NULL) == -EINVAL);
-        CHECK(mount_parse_mount("target", "/", &mounts, NULL) == -EINVAL);
-        list_done(&mounts, &mount_spec_type);
 }
 
 /* ---- create ---- */
@@ -237,7 +201,6 @@ static void test_copy_names(void) {
 int main(void) {
         test_detach_keys();
         test_env_files();
-        test_mounts();
         test_create();
         test_bad_create();
         test_copy_plans();

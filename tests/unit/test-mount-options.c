@@ -124,5 +124,5 @@ int main(void) {
         test_id_maps();
         test_whole();
         test_targets();
-        return 0;
+        return TEST_RESULT();
 }
