@@ -47,6 +47,7 @@ static void set_end_state(Container *c, const ExitRecord *record, const Error *f
         (void) free_and_strdup(&s->error, failure->kind != ERROR_NONE ? error_text(failure) : record->error);
         free_and_replace(s->cgroup, NULL);
         list_done(&s->endpoints, &network_endpoint_type);
+        list_done(&s->temporary_mounts, &mount_spec_type);
 }
 
 /* What only a run has: descriptors, timers, addresses. */
@@ -55,6 +56,7 @@ static void release_run(Container *c, const Error *failure) {
         c->start = container_start_free(c->start);
         container_drop_shim(c);
         container_drop_execs(c);
+        container_drop_mount_changes(c);
         container_drop_attachments(c, failure->kind != ERROR_NONE ? failure : NULL);
         container_cancel_stop(c);
         container_drop_freeze(c, NULL);

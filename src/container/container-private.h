@@ -87,6 +87,18 @@ void container_on_exec(Container *container, ShimMessageKind kind, const ShimMes
 void container_drop_execs(Container *container);
 void container_adopt_execs(Container *container, char *const *ids);
 
+/* ---- container-mounts.c ---- */
+
+/* For each mount of the specification the layers of its image, where it is one; all empty when none is. */
+typedef struct MountLayers {
+        char ***lower;
+        size_t n;
+} MountLayers;
+int container_image_layers(Container *container, MountLayers *ret, Error *error);
+void mount_layers_done(MountLayers *layers);
+void container_on_mount_done(Container *container, const ShimMessage *message);
+void container_drop_mount_changes(Container *container);
+
 /* ---- container-stop.c ---- */
 
 void container_cancel_stop(Container *container);

@@ -46,6 +46,9 @@ static void dispatch(Container *c, ShimMessageKind kind, const ShimMessage *mess
         case SHIM_HELLO:
                 container_on_hello(c, message);
                 break;
+        case SHIM_MOUNT_DONE:
+                container_on_mount_done(c, message);
+                break;
         case SHIM_EXITED: /* may free the container */
                 container_ended(c, &message->exit);
                 break;

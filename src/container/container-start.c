@@ -84,16 +84,21 @@ static int write_etc_files(Container *c, int directory_fd, Error *error) {
 static int write_launch(Container *c, const List *interfaces, char **lower, Error *error) {
         _cleanup_free_ char *directory = string_join(STATE_DIRECTORY "/containers/", c->spec.id);
         _cleanup_free_ char *run_directory = string_join(RUNTIME_DIRECTORY "/containers/", c->spec.id);
+        _cleanup_(mount_layers_done) MountLayers layers = {};
         LaunchSpec launch;
 
         if (!directory || !run_directory)
                 return error_set_errno(error, -ENOMEM, "cannot start");
-        int r = launch_make(
+        int r = container_image_layers(c, &layers, error);
+        if (r < 0)
+                return r;
+        r = launch_make(
                 &(LaunchInputs){
                         .spec = &c->spec,
                         .effective = &c->effective,
                         .unit = c->state.unit,
                         .lower = lower,
+                        .image_lower = (char *const *const *) layers.lower,
                         .directory = directory,
                         .run_directory = run_directory,
                         .interfaces = interfaces,

@@ -34,6 +34,7 @@ int container_new(ContainerContext *context, ContainerSpec *spec, Container **re
         object_init(&container_state_type, &c->state);
         TAILQ_INIT(&c->waiters);
         TAILQ_INIT(&c->execs);
+        TAILQ_INIT(&c->mount_changes);
         *ret = c;
         return 0;
 }
@@ -46,6 +47,7 @@ Container *container_free(Container *c) {
         container_start_free(c->start);
         container_drop_shim(c);
         container_drop_execs(c);
+        container_drop_mount_changes(c);
         container_drop_attachments(c, NULL);
         container_cancel_stop(c);
         sd_event_source_disable_unref(c->restart_timer);

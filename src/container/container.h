@@ -32,6 +32,7 @@ typedef struct Container Container;
 typedef struct ContainerStart ContainerStart;
 typedef struct ContainerFreeze ContainerFreeze;
 typedef struct ContainerWaiter ContainerWaiter;
+typedef struct ContainerMountChange ContainerMountChange;
 
 /* What containers need of berthd. One for all of them; everything is borrowed. */
 typedef struct ContainerContext {
@@ -97,6 +98,8 @@ struct Container {
         size_t n_attachments;
         TAILQ_HEAD(, ContainerExec) execs;
         size_t n_execs;
+        TAILQ_HEAD(, ContainerMountChange) mount_changes;
+        size_t n_mount_changes;
 
         /* Ending it */
         sd_event_source *stop_timer;
@@ -195,6 +198,18 @@ int container_resize(Container *container, uint32_t rows, uint32_t columns, Erro
  * executed, or could not be; without, the stream tells, and done() is never called. */
 int container_exec(Container *container, ExecSpec *spec, char **ret_id, int *ret_fd, ContainerDone done,
                    void *userdata, Error *error);
+
+/* ---- container-mounts.c ---- */
+
+/* A mount that manager_complete_mount() has seen, into the container: into the running one, and into what its next start makes
+ * unless it is temporary. Copied. ERROR_IN_USE when something is mounted there. */
+int container_add_mount(Container *container, const MountSpec *mount, bool temporary, ContainerDone done,
+                        void *userdata, Error *error);
+/* Takes away what was asked for at target; temporary: until the next start only. ERROR_NO_SUCH_FILE. */
+int container_remove_mount(Container *container, const char *target, bool temporary, ContainerDone done,
+                           void *userdata, Error *error);
+/* It is the container's image, or one that it mounts. */
+bool container_uses_image(const Container *container, const char *digest) _pure_;
 
 /* ---- container-recover.c: after a restart of berthd ---- */
 

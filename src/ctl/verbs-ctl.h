@@ -119,6 +119,19 @@ typedef struct TreeOptions {
 } TreeOptions;
 extern const Option tree_options[];
 
+/* mount.c */
+DECLARE_VERB(mount_add);
+DECLARE_VERB(mount_remove);
+DECLARE_VERB(mount_list);
+typedef struct MountChangeOptions {
+        bool temporary;
+} MountChangeOptions;
+extern const Option mount_change_options[];
+typedef struct MountListOptions {
+        const char *format;
+} MountListOptions;
+extern const Option mount_list_options[];
+
 /* image-mount.c */
 DECLARE_VERB(mount);
 DECLARE_VERB(unmount);

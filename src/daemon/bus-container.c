@@ -333,6 +333,8 @@ static const Method methods[] = {
         { "StatPath", ACTION_ENTER_CONTAINER, method_stat_path },
         { "Export", ACTION_ENTER_CONTAINER, method_export },
         { "Commit", ACTION_MANAGE_IMAGES, method_commit },
+        { "AddMount", ACTION_MANAGE_CONTAINERS, method_add_mount },
+        { "RemoveMount", ACTION_MANAGE_CONTAINERS, method_remove_mount },
         {},
 };
 
@@ -369,6 +371,8 @@ static const sd_bus_vtable method_vtable[] = {
         METHOD("PutArchive", "sha{sv}", P(directory) P(tar) P(options), "o", P(job)),
         METHOD("StatPath", "s", P(path), "a{sv}", P(stat)),
         METHOD("Export", "h", P(tar), "o", P(job)),
+        METHOD("AddMount", "a{sv}a{sv}", P(mount) P(options), "", NONE),
+        METHOD("RemoveMount", "sa{sv}", P(target) P(options), "", NONE),
         METHOD("Commit", "sa{sv}", P(reference) P(options), "o", P(job)),
 };
 static const sd_bus_vtable vtable_end = SD_BUS_VTABLE_END;

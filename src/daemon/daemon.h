@@ -102,6 +102,11 @@ int method_get_archive(Call *call, Error *error);
 int method_put_archive(Call *call, Error *error);
 int method_stat_path(Call *call, Error *error);
 
+/* ---- bus-container-mounts.c ---- */
+
+int method_add_mount(Call *call, Error *error);
+int method_remove_mount(Call *call, Error *error);
+
 /* ---- bus-image-jobs.c: the same, of the manager ---- */
 
 int method_pull_image(Call *call, Error *error);

@@ -129,8 +129,7 @@ static void on_created(Container *c, const Error *error, void *userdata) {
         creation->done(c, NULL, creation->userdata);
 }
 
-/* Of an index, the image for this machine. */
-static int find_image(Manager *m, const char *name, Image **ret, Error *error) {
+int manager_find_runnable(Manager *m, const char *name, Image **ret, Error *error) {
         int r = image_store_find(m->images, name, ret, error);
 
         if (r >= 0 && (*ret)->record.kind == IMAGE_INDEX)
@@ -147,7 +146,8 @@ static int complete_spec(Manager *m, const char *name, ContainerSpec *spec, Erro
         int r;
 
         if ((r = choose_name(m, name, &spec->name, error)) < 0 ||
-            (r = find_image(m, spec->image, &image, error)) < 0 || (r = check_spec(m, spec, error)) < 0)
+            (r = manager_find_runnable(m, spec->image, &image, error)) < 0 ||
+            (r = manager_complete_mounts(m, spec, error)) < 0 || (r = check_spec(m, spec, error)) < 0)
                 return r;
         spec->created = realtime_usec();
         if ((r = container_id_make(&spec->id)) < 0 ||

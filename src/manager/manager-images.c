@@ -89,7 +89,7 @@ size_t manager_count_image_users(Manager *m, const Image *image) {
         size_t n = 0;
 
         HASH_ITER(by_id, m->containers_by_id, c, next)
-                n += streq_ptr(c->spec.image_digest, image->record.digest);
+                n += container_uses_image(c, image->record.digest);
         return n;
 }
 
@@ -97,7 +97,7 @@ static const Container *find_user(Manager *m, const Image *image) {
         Container *c, *next;
 
         HASH_ITER(by_id, m->containers_by_id, c, next)
-                if (streq_ptr(c->spec.image_digest, image->record.digest))
+                if (container_uses_image(c, image->record.digest))
                         return c;
         return NULL;
 }

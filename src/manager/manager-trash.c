@@ -184,22 +184,22 @@ static int add_layers(const ImageRecord *record, char ***layers) {
         return r;
 }
 
+static bool runs_on(Manager *m, const Image *image) {
+        Container *c, *next;
+
+        HASH_ITER(by_id, m->containers_by_id, c, next)
+                if (container_is_active(c) && container_uses_image(c, image->record.digest))
+                        return true;
+        return false;
+}
+
 int manager_layers_in_use(Manager *m, char ***ret) {
         _cleanup_strv_free_ char **layers = NULL;
-        Container *c, *next;
         int r = 0;
 
-        HASH_ITER(by_id, m->containers_by_id, c, next) {
-                const Image *image =
-                        container_is_active(c)
-                                ? image_store_by_digest(m->images, strempty(c->spec.image_digest))
-                                : NULL;
-                if (r >= 0 && image)
-                        r = add_layers(&image->record, &layers);
-        }
         for (size_t i = 0; r >= 0 && i < image_store_count(m->images); i++) {
                 const Image *image = image_store_at(m->images, i);
-                if (image_is_mounted(image))
+                if (runs_on(m, image) || image_is_mounted(image))
                         r = add_layers(&image->record, &layers);
         }
         if (r >= 0)

@@ -98,6 +98,16 @@ int manager_create_container(Manager *manager, const char *name, ContainerSpec *
 int manager_rename_container(Manager *manager, Container *container, const char *new_name,
                              ContainerDone done, void *userdata, Error *error);
 
+/* The image that a container can be made of: of an index, that for this machine. */
+int manager_find_runnable(Manager *manager, const char *name, Image **ret, Error *error);
+
+/* ---- manager-mounts.c ---- */
+
+/* Checks the mounts of a new container, and fills in what others decide: VolumesFrom, the digests of images. */
+int manager_complete_mounts(Manager *manager, ContainerSpec *spec, Error *error);
+/* The same for one. */
+int manager_complete_mount(Manager *manager, MountSpec *mount, Error *error);
+
 /* ---- manager-trash.c ---- */
 
 /* Deletes containers/NAME: at once when it is small, else by a worker. */

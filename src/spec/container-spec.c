@@ -46,6 +46,7 @@ static const Field mount_spec_fields[] = {
         { "Driver", FIELD_STRING, F(MountSpec, driver), .max = 64 },
         { "DriverOptions", FIELD_MAP, F(MountSpec, driver_options), .max = 64 },
         { "VolumeLabels", FIELD_MAP, F(MountSpec, volume_labels), .max = 1000 },
+        { "ImageDigest", FIELD_STRING, F(MountSpec, image_digest), FIELD_INTERNAL },
         { "Anonymous", FIELD_BOOL, F(MountSpec, anonymous), FIELD_INTERNAL },
         {},
 };
@@ -258,6 +259,7 @@ static const Field container_state_fields[] = {
         { "Unit", FIELD_STRING, F(ContainerState, unit) },
         { "ControlGroup", FIELD_STRING, F(ContainerState, cgroup) },
         { "Endpoints", FIELD_LIST, F(ContainerState, endpoints), .type_of = &network_endpoint_type },
+        { "TemporaryMounts", FIELD_LIST, F(ContainerState, temporary_mounts), .type_of = &mount_spec_type },
         { "BootId", FIELD_STRING, F(ContainerState, boot_id), FIELD_INTERNAL },
         { "Health", FIELD_OBJECT, F(ContainerState, health), .type_of = &health_state_type },
         {},

@@ -46,6 +46,7 @@ typedef struct MountSpec {
         char *driver; /* volume: for one that is made for this mount, as in VolumeSpec */
         char **driver_options; /* map */
         char **volume_labels;  /* map */
+        char *image_digest; /* internal, image: "sha256:…" of what `source` named when the mount was asked for */
         bool anonymous; /* internal: the volume was made for this container alone, and goes with it (rm -v) */
 } MountSpec;
 extern const ObjectType mount_spec_type;
@@ -208,9 +209,10 @@ typedef struct ContainerState {
         char *error;            /* why the last start failed */
         char *unit;   /* "berth-web.scope"; kept from the start, since a running container can be renamed */
         char *cgroup; /* path of the scope below the cgroup root, while it runs */
-        List endpoints;     /* NetworkEndpoint: what the networks gave it, while it runs */
-        char *boot_id;      /* of the boot in which `leader` ran */
-        HealthState health; /* of the run, as its shim said last */
+        List endpoints;        /* NetworkEndpoint: what the networks gave it, while it runs */
+        List temporary_mounts; /* MountSpec: beside those of the specification, while it runs */
+        char *boot_id;         /* of the boot in which `leader` ran */
+        HealthState health;    /* of the run, as its shim said last */
 } ContainerState;
 extern const ObjectType container_state_type;
 
