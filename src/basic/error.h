@@ -14,6 +14,7 @@ typedef enum ErrorKind {
         ERROR_NO_SUCH_CONTAINER, /* no container has this name or id */
         ERROR_NO_SUCH_IMAGE,     /* no image has this name or digest, here or in the registry */
         ERROR_NO_SUCH_NETWORK,
+        ERROR_NO_SUCH_VOLUME,
         ERROR_NO_SUCH_EXEC,
         ERROR_NO_SUCH_JOB,
         ERROR_NO_SUCH_FILE, /* a path inside a container or image does not exist */

@@ -7,6 +7,7 @@ static const Field volume_spec_fields[] = {
         { "Name", FIELD_STRING, F(name), FIELD_INTERNAL },
         { "Created", FIELD_TIMESTAMP, F(created), FIELD_INTERNAL },
         { "Anonymous", FIELD_BOOL, F(anonymous), FIELD_INTERNAL },
+        { "Project", FIELD_UINT, F(project), FIELD_INTERNAL },
         { "Driver", FIELD_STRING, F(driver), .max = 64, .key = "Volume.Driver" },
         { "Options", FIELD_MAP, F(options), .max = 64 },
         { "Labels", FIELD_MAP, F(labels), .max = 1000, .key = "Volume.Label" },

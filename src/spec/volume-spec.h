@@ -12,6 +12,7 @@ typedef struct VolumeSpec {
         char *name;       /* internal */
         uint64_t created; /* internal */
         bool anonymous;   /* internal: made for one container, which takes it along when it goes */
+        uint32_t project; /* internal: id of its project quota; 0: it has none */
 
         char *driver; /* "local" is the default, and Docker's: `options` type, device and o say what is mounted; "loop" */
         char **options; /* map: the driver's */

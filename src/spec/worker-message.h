@@ -14,6 +14,7 @@
 
 #include "image-limits.h"
 #include "image-spec.h"
+#include "volume-spec.h"
 
 #define WORKER_FD 3
 #define WORKER_PACKET_MAX (160 * 1024)
@@ -69,9 +70,16 @@ typedef struct WorkerRequest {
         uint32_t uid_base, uid_count;
         char *path; /* inside the container; remove: on the host, below state_directory */
         char **paths;
+        VolumeSpec volume;             /* volume-create */
+        char *source_volume;           /* volume-create: the name of one whose files it gets */
+        bool unclaimed;                /* volume-create: see volume-store.h */
         bool no_overwrite_dir_non_dir; /* put: a file never replaces a directory or the other way round */
         bool copy_ids;    /* put: keep the archive's uid and gid instead of the directory's owner */
         bool follow_link; /* get: the target of a symlink that is the path itself */
+
+        /* compile-seccomp */
+        char *profile;       /* JSON; empty: berth's own */
+        char **capabilities; /* "CAP_CHOWN", …: the container's */
 
         /* logs */
         bool follow;
