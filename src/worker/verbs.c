@@ -26,7 +26,13 @@ const WorkerVerb worker_verbs[] = {
         { "prune", verb_prune, 0, STORE },
         { "sweep", verb_sweep, 0, STORE },
         { "verify", verb_verify, 1, STORE },
+        { "volume-create", verb_volume_create, 0, STORE | WORKER_NEEDS_MOUNTS },
+        { "volume-fill", verb_volume_fill, 0, STORE | WORKER_NEEDS_MOUNTS },
+        { "volume-export", verb_volume_export, 1, WORKER_NEEDS_FILES },
+        { "volume-import", verb_volume_import, 1, STORE },
+        { "volume-mount", verb_volume_mount, 0, STORE | WORKER_NEEDS_MOUNTS | WORKER_NEEDS_HOST },
         { "usage", verb_usage, 1, WORKER_NEEDS_FILES },
+        { "compile-seccomp", verb_compile_seccomp, 0, WORKER_NEEDS_STORE },
         { "logs", verb_logs, 1, WORKER_NEEDS_JOURNAL },
         {},
 };

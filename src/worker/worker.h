@@ -46,6 +46,14 @@
  * sweep     everything, layers (those in use)                      -                  Size
  * verify    repair, layers (of containers that run)                JSON (out)         Images (whose records were repaired)
  * usage     -                                                      JSON (out)         -
+ * compile-seccomp profile, capabilities, name (of the file in
+ *           state_directory, which is the cache of filters)        -                  -
+ * volume-create volume, unclaimed, and source_volume, or lower and
+ *           path (whose files in the image it gets)                -                  -
+ * volume-fill volume, lower and path                               -                  -
+ * volume-export name                                               tar (out)          Size
+ * volume-import name                                               tar                Size
+ * volume-mount names                                               -                  -
  * logs      see logs.c                                             stream (out)       -
  *
  * prune says "released" of the item "store" as soon as others may add again, unless it was asked for everything; what is left to do
@@ -77,6 +85,7 @@ typedef enum WorkerNeeds {
         WORKER_NEEDS_JOURNAL = 1 << 3, /* reads the journal */
         WORKER_NEEDS_STORE =
                 1 << 4, /* writes below state_directory; without it the file system is read-only */
+        WORKER_NEEDS_HOST = 1 << 5, /* mounts for all to see: stays in the host's namespaces, and sees its files */
 } WorkerNeeds;
 
 typedef struct WorkerVerb {
@@ -108,7 +117,13 @@ int verb_remove(Worker *worker, Error *error);
 int verb_prune(Worker *worker, Error *error);
 int verb_sweep(Worker *worker, Error *error);
 int verb_verify(Worker *worker, Error *error);
+int verb_volume_create(Worker *worker, Error *error);
+int verb_volume_fill(Worker *worker, Error *error);
+int verb_volume_export(Worker *worker, Error *error);
+int verb_volume_import(Worker *worker, Error *error);
+int verb_volume_mount(Worker *worker, Error *error);
 int verb_usage(Worker *worker, Error *error);
+int verb_compile_seccomp(Worker *worker, Error *error);
 int verb_logs(Worker *worker, Error *error);
 
 /* SIGTERM has come. Safe from any thread. worker_cancel_fd() becomes readable then and stays so: for poll() and for
