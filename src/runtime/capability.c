@@ -54,11 +54,19 @@ static const char *const names_by_number[] = {
         C(CHECKPOINT_RESTORE),
 };
 
+#define PREFIX "CAP_"
+
 int capability_from_name(const char *name) {
+        if (strncasecmp(name, PREFIX, strlen(PREFIX)) == 0)
+                name += strlen(PREFIX);
         for (size_t i = 0; i < ELEMENTSOF(names_by_number); i++)
-                if (streq(names_by_number[i], name))
+                if (strcasecmp(names_by_number[i] + strlen(PREFIX), name) == 0)
                         return i;
         return -EINVAL;
+}
+
+const char *capability_to_name(unsigned number) {
+        return number < ELEMENTSOF(names_by_number) ? names_by_number[number] : NULL;
 }
 
 int capabilities_from_names(char *const *names, uint64_t *ret, Error *error) {

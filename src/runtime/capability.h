@@ -9,8 +9,10 @@
 
 #define CAPABILITIES_ALL UINT64_MAX
 
-/* "CAP_CHOWN" → 0; -EINVAL for an unknown name. */
+/* "CAP_CHOWN", "chown" → 0; -EINVAL for an unknown name. */
 int capability_from_name(const char *name);
+/* The name of one, "CAP_CHOWN", or NULL beyond the last one that is known. */
+const char *capability_to_name(unsigned number);
 /* The set as bits. ERROR_INVALID names one that does not exist. Those that this kernel does not have are left out. */
 int capabilities_from_names(char *const *names, uint64_t *ret, Error *error);
 

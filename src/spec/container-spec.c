@@ -214,7 +214,7 @@ static const Field container_spec_fields[] = {
         { "Privileged", FIELD_BOOL, F(ContainerSpec, privileged) },
         { "NoNewPrivileges", FIELD_BOOL, F(ContainerSpec, no_new_privileges),
           .key = "Container.NoNewPrivileges" },
-        { "SeccompProfile", FIELD_STRING, F(ContainerSpec, seccomp_profile),
+        { "SeccompProfile", FIELD_STRING, F(ContainerSpec, seccomp_profile), .max = SECCOMP_PROFILE_MAX,
           .key = "Container.SeccompProfile" },
         { "AppArmorProfile", FIELD_STRING, F(ContainerSpec, apparmor_profile), .max = 255,
           .key = "Container.AppArmor" },

@@ -10,6 +10,7 @@
 #define CONTAINER_ID_LENGTH 64 /* hex digits; people see the first CONTAINER_ID_SHORT */
 #define CONTAINER_ID_SHORT 12
 #define CONTAINER_NAME_MAX 128
+#define SECCOMP_PROFILE_MAX (64 * 1024) /* bytes; Docker's own profile has 14 thousand without blanks */
 
 typedef enum MountType {
         MOUNT_BIND,

@@ -70,3 +70,7 @@ static const Field launch_spec_fields[] = {
         {},
 };
 const ObjectType launch_spec_type = { "launch document", sizeof(LaunchSpec), launch_spec_fields };
+        { "FiltersCalls", FIELD_BOOL, F(LaunchSpec, filters_calls) },
+        { "AppArmorProfile", FIELD_STRING, F(LaunchSpec, apparmor_profile) },
+        { "SELinuxLabel", FIELD_STRING, F(LaunchSpec, selinux_label) },
+        { "DelegateCgroup", FIELD_BOOL, F(LaunchSpec, delegate_cgroup) },

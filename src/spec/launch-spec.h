@@ -10,6 +10,9 @@
 #include "container-spec.h"
 #include "object.h"
 
+/* The compiled filter of system calls, in the run directory (syscall-filter.h). */
+#define SECCOMP_FILE "seccomp.bpf"
+
 typedef enum LaunchMountType {
         LAUNCH_BIND, /* source (host path, or `subpath` below it) on target */
         LAUNCH_TMPFS,
@@ -87,3 +90,7 @@ typedef struct LaunchSpec {
         char **sysctls; /* map */
 } LaunchSpec;
 extern const ObjectType launch_spec_type;
+        bool filters_calls;     /* by the filter SECCOMP_FILE, beside the launch document */
+        char *apparmor_profile; /* changed to by execve(2); empty: none */
+        char *selinux_label;    /* likewise */
+        bool delegate_cgroup; /* its root may divide the scope's cgroup */
