@@ -11,7 +11,7 @@ static const Field launch_mount_fields[] = {
         { "Source", FIELD_STRING, F(LaunchMount, source) },
         { "Lower", FIELD_STRV, F(LaunchMount, lower) },
         { "Subpath", FIELD_STRING, F(LaunchMount, subpath) },
-        { "Target", FIELD_STRING, F(LaunchMount, target), FIELD_REQUIRED },
+        { "Target", FIELD_STRING, F(LaunchMount, target) }, /* the plan insists on it */
         { "ReadOnly", FIELD_BOOL, F(LaunchMount, read_only) },
         { "CreateSource", FIELD_BOOL, F(LaunchMount, create_source) },
         { "Recursive", FIELD_ENUM, F(LaunchMount, recursive), .words = bind_recursion_words },
