@@ -304,7 +304,8 @@ void shim_change_mount(Shim *shim, const char *id, const char *target, const Lau
                 const ShimMount *known = find(shim, task->target);
                 task->mount_id = known ? known->id : 0;
                 r = begin(shim, task, mount);
-                error_set_errno(&task->error, r, "cannot make a helper for the mount");
+                if (r < 0)
+                        error_set_errno(&task->error, r, "cannot make a helper for the mount");
         }
         if (r < 0) {
                 answer(shim, task);

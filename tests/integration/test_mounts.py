@@ -78,6 +78,7 @@ def test_id_maps(once, tmp_path, options, seen, written):
     (tmp_path / "file").write_text("x")
     os.chown(tmp_path / "file", 1000, 1000)
     os.chown(tmp_path, 1000, 1000)
+    tmp_path.chmod(0o755)
     out = once("stat -c %u /m/file; touch /m/new", "-v", f"{tmp_path}:/m:{','.join(options)}", check=written is not None)
     assert out.stdout.split() == [seen]
     if written is None:
@@ -212,10 +213,10 @@ def test_devpts(once):
     assert once("grep ' /p ' /proc/mounts; ls /p", "--mount", "type=devpts,target=/p,max=5").stdout.startswith(b"devpts /p devpts")
 
 
-def test_read_only(once, refused):
+def test_read_only(once, refused, tmp_path):
     once("! touch /x && touch /tmp/x /run/x /var/tmp/x && stat -c %a /tmp", "--read-only", "--read-only-tmpfs")
     once("! touch /tmp/x", "--read-only")
-    once("! touch /tmp/x", "--read-only", "--read-only-tmpfs", "-v", "/etc:/tmp:ro")
+    once("! touch /tmp/x", "--read-only", "--read-only-tmpfs", "-v", f"{tmp_path}:/tmp:ro")
     refused("--read-only", "--read-only-tmpfs")
 
 
