@@ -273,6 +273,7 @@ static int start_run(Container *c, const StartOptions *options, bool automatic, 
         c->state.oom_killed = false;
         c->stopped_by_host = c->executed = false;
         free_and_replace(c->state.error, NULL);
+        object_done(&health_state_type, &c->state.health);
         if (!automatic) {
                 c->state.restart_count = 0;
                 c->restart_delay = 0;
@@ -408,6 +409,7 @@ static int start_scope(Container *c, Error *error) {
                 .stop_timeout = c->spec.stop_timeout,
                 .any_device = c->spec.privileged,
                 .make_devices = c->spec.user_namespace == USER_NAMESPACE_HOST,
+                .slice = c->spec.cgroup_parent,
                 .properties = c->spec.properties,
         };
         return systemd_start_scope(c->context->systemd, &s->scope, on_scope, c, &s->scope_job, error);

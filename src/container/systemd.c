@@ -44,7 +44,8 @@ struct Systemd {
         LIST_HEAD(, UnitJob) jobs;
         void (*request_stop)(const char *unit, void *userdata);
         void *userdata;
-        sd_bus_slot *job_removed, *unit_removed, *stop_requests, *missed;
+        sd_bus_slot *job_removed, *unit_removed, *stop_requests, *missed, *version_call;
+        unsigned version;
         bool subscribed;
 };
 
@@ -189,6 +190,29 @@ static int on_request_stop(sd_bus_message *m, void *userdata, sd_bus_error *ret_
         return 0;
 }
 
+static int ask_property(Systemd *systemd, const char *path, const char *interface, const char *property,
+                        sd_bus_message_handler_t answer, void *userdata, sd_bus_slot **ret_slot) {
+        return sd_bus_call_method_async(systemd->bus, ret_slot, SYSTEMD_NAME, path,
+                                        "org.freedesktop.DBus.Properties", "Get", answer, userdata, "ss",
+                                        interface, property);
+}
+
+/* "252.39-1~deb12u1", "256~rc3" */
+static int on_version(sd_bus_message *answer, void *userdata, sd_bus_error *ret_error) {
+        Systemd *systemd = userdata;
+        const char *text;
+
+        systemd->version_call = sd_bus_slot_unref(systemd->version_call);
+        if (!sd_bus_message_is_method_error(answer, NULL) &&
+            sd_bus_message_read(answer, "v", "s", &text) >= 0)
+                systemd->version = (unsigned) strtoul(text, NULL, 10);
+        return 1;
+}
+
+unsigned systemd_version(const Systemd *systemd) {
+        return systemd->version;
+}
+
 int systemd_new(sd_bus *bus, void (*request_stop)(const char *unit, void *userdata), void *userdata,
                 Systemd **ret) {
         _cleanup_(systemd_freep) Systemd *s = new0(Systemd, 1);
@@ -205,7 +229,9 @@ int systemd_new(sd_bus *bus, void (*request_stop)(const char *unit, void *userda
                     0 ||
             (r = sd_bus_match_signal_async(bus, &s->stop_requests, SYSTEMD_NAME, NULL,
                                            "org.freedesktop.systemd1.Scope", "RequestStop", on_request_stop,
-                                           NULL, s)) < 0)
+                                           NULL, s)) < 0 ||
+            (r = ask_property(s, SYSTEMD_PATH, MANAGER_INTERFACE, "Version", on_version, s,
+                              &s->version_call)) < 0)
                 return r;
         *ret = TAKE_PTR(s);
         return 0;
@@ -220,6 +246,7 @@ Systemd *systemd_free(Systemd *systemd) {
         sd_bus_slot_unref(systemd->unit_removed);
         sd_bus_slot_unref(systemd->stop_requests);
         sd_bus_slot_unref(systemd->missed);
+        sd_bus_slot_unref(systemd->version_call);
         sd_bus_unref(systemd->bus);
         free(systemd);
         return NULL;
@@ -233,6 +260,36 @@ static int append_devices(sd_bus_message *m, const ScopeSpec *scope) {
         return sd_bus_message_append(m, "(sv)", "DeviceAllow", "a(ss)", 2, "char-*", "m", "block-*", "m");
 }
 
+/* Those that are not in `before` with the same value. */
+static int append_properties(sd_bus_message *m, char *const *before, char *const *after, Error *error) {
+        for (size_t i = 0; after && after[i]; i++) {
+                const char *value = strchr(after[i], '=') + 1;
+                _cleanup_free_ char *name = strndup(after[i], value - 1 - after[i]);
+                if (!name)
+                        return error_set_errno(error, -ENOMEM, "cannot ask systemd");
+                if (streq_ptr(strv_map_get(before, name), value))
+                        continue;
+                int r = scope_property_append(m, name, value, error);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int append_defaults(sd_bus_message *m, char *const *before, char *const *after, Error *error) {
+        for (size_t i = 0; before && before[i]; i++) {
+                _cleanup_free_ char *name = strndup(before[i], strcspn(before[i], "="));
+                if (!name)
+                        return error_set_errno(error, -ENOMEM, "cannot ask systemd");
+                if (strv_map_get(after, name))
+                        continue;
+                int r = scope_property_append_default(m, name, error);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
 static int append_scope(sd_bus_message *m, const ScopeSpec *scope, Error *error) {
         uint64_t timeout = scope->stop_timeout > USEC_INFINITY - STOP_MARGIN_USEC
                                    ? USEC_INFINITY
@@ -242,8 +299,9 @@ static int append_scope(sd_bus_message *m, const ScopeSpec *scope, Error *error)
         if ((r = sd_bus_message_append(m, "ss", scope->unit, "fail")) < 0 ||
             (r = sd_bus_message_open_container(m, 'a', "(sv)")) < 0 ||
             (r = sd_bus_message_append(m, "(sv)(sv)(sv)(sv)", "Description", "s", scope->description, "PIDs",
-                                       "au", 1, (uint32_t) scope->pid, "Slice", "s", SLICE, "Delegate", "b",
-                                       1)) < 0 ||
+                                       "au", 1, (uint32_t) scope->pid, "Slice", "s",
+                                       isempty(scope->slice) ? SLICE : scope->slice, "Delegate", "b", 1)) <
+                    0 ||
             (r = sd_bus_message_append(m, "(sv)(sv)(sv)(sv)(sv)", "Controller", "s", "org.berth1",
                                        "KillSignal", "i", (int32_t) scope->kill_signal, "SendSIGHUP", "b", 0,
                                        "TimeoutStopUSec", "t", timeout, "CollectMode", "s",
@@ -252,14 +310,8 @@ static int append_scope(sd_bus_message *m, const ScopeSpec *scope, Error *error)
             (r = append_devices(m, scope)) < 0)
                 return error_set_errno(error, r, "cannot ask systemd for %s", scope->unit);
 
-        for (size_t i = 0; scope->properties && scope->properties[i]; i++) {
-                const char *value = strchr(scope->properties[i], '=') + 1;
-                _cleanup_free_ char *name = strndup(scope->properties[i], value - 1 - scope->properties[i]);
-                if (!name)
-                        return error_set_errno(error, -ENOMEM, "cannot ask systemd for %s", scope->unit);
-                if ((r = scope_property_append(m, name, value, error)) < 0)
-                        return r;
-        }
+        if ((r = append_properties(m, NULL, scope->properties, error)) < 0)
+                return r;
         if ((r = sd_bus_message_close_container(m)) < 0 ||
             (r = sd_bus_message_append(m, "a(sa(sv))", 0)) < 0)
                 return error_set_errno(error, r, "cannot ask systemd for %s", scope->unit);
@@ -338,11 +390,42 @@ int systemd_call_unit(Systemd *systemd, const char *method, const char *unit, Sy
         return 0;
 }
 
-static int ask_property(Systemd *systemd, const char *path, const char *interface, const char *property,
-                        sd_bus_message_handler_t answer, void *userdata, sd_bus_slot **ret_slot) {
-        return sd_bus_call_method_async(systemd->bus, ret_slot, SYSTEMD_NAME, path,
-                                        "org.freedesktop.DBus.Properties", "Get", answer, userdata, "ss",
-                                        interface, property);
+static int append_changes(sd_bus_message *m, const char *unit, char *const *before, char *const *after,
+                          Error *error) {
+        int r;
+
+        if ((r = sd_bus_message_append(m, "sb", unit, 1)) < 0 ||
+            (r = sd_bus_message_open_container(m, 'a', "(sv)")) < 0)
+                return error_set_errno(error, r, "cannot ask systemd to change %s", unit);
+        if ((r = append_defaults(m, before, after, error)) < 0 ||
+            (r = append_properties(m, before, after, error)) < 0)
+                return r;
+        r = sd_bus_message_close_container(m);
+        return r < 0 ? error_set_errno(error, r, "cannot ask systemd to change %s", unit) : 0;
+}
+
+int systemd_change_properties(Systemd *systemd, const char *unit, char *const *before, char *const *after,
+                              SystemdDone done, void *userdata, UnitJob **ret, Error *error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+
+        if (strv_equal(before, after))
+                return 1;
+        int r = sd_bus_message_new_method_call(systemd->bus, &m, SYSTEMD_NAME, SYSTEMD_PATH,
+                                               MANAGER_INTERFACE, "SetUnitProperties");
+        if (r < 0)
+                return error_set_errno(error, r, "cannot ask systemd to change %s", unit);
+        if ((r = append_changes(m, unit, before, after, error)) < 0)
+                return r;
+        UnitJob *job = job_new(systemd, unit, done, userdata);
+        if (!job)
+                return error_set_errno(error, -ENOMEM, "cannot ask systemd to change %s", unit);
+        r = sd_bus_call_async(systemd->bus, &job->call, m, on_unit_called, job, 0);
+        if (r < 0) {
+                unit_job_drop(job);
+                return error_set_errno(error, r, "cannot ask systemd to change %s", unit);
+        }
+        *ret = job;
+        return 0;
 }
 
 int systemd_ask_stopping(Systemd *systemd, sd_bus_message_handler_t answer, void *userdata,

@@ -30,6 +30,7 @@ typedef struct ScopeSpec {
         uint64_t stop_timeout; /* usec */
         bool any_device;       /* no list of allowed devices */
         bool make_devices;     /* mknod is allowed (not that a device so made could be opened) */
+        const char *slice;     /* NULL: berth's own */
         char **properties;     /* map, see scope-property.h */
 } ScopeSpec;
 
@@ -45,6 +46,13 @@ UnitJob *unit_job_drop(UnitJob *job);
  * forget the call. */
 int systemd_call_unit(Systemd *systemd, const char *method, const char *unit, SystemdDone done,
                       void *userdata, UnitJob **ret);
+/* SetUnitProperties of what is in `after` and was not so in `before` (maps, see scope-property.h); what is only in the latter
+ * gets its default. Until the unit ends, as it is a transient one. Returns 1 when there is nothing to change; done() is
+ * not called then. */
+int systemd_change_properties(Systemd *systemd, const char *unit, char *const *before, char *const *after,
+                              SystemdDone done, void *userdata, UnitJob **ret, Error *error);
+/* Its major version; 0: unknown yet. */
+unsigned systemd_version(const Systemd *systemd) _pure_;
 /* Whether the host is shutting down: answer() hands the reply to systemd_is_stopping(). */
 int systemd_ask_stopping(Systemd *systemd, sd_bus_message_handler_t answer, void *userdata,
                          sd_bus_slot **ret_slot);

@@ -3,11 +3,12 @@
 
 #include "create-options.h"
 #include "env-file.h"
+#include "health-option.h"
 #include "mount-option.h"
 #include "parse-util.h"
-#include "resource-option.h"
 #include "string-util.h"
 #include "strv.h"
+#include "systemd-option.h"
 
 static int parse_owned(const Option *option, const char *value, void *target, Error *error) {
         int r = free_and_strdup(target, value);
@@ -63,13 +64,9 @@ const Option create_options[] = {
         { 0, "cap-add", "CAPABILITY", "Give it a capability, or ALL", option_strings, O(spec.cap_add) },
         { 0, "cap-drop", "CAPABILITY", "Take a capability from it, or ALL", option_strings,
           O(spec.cap_drop) },
+        { 0, "cgroup-parent", "SLICE", "The slice that it lies in (machine-berth.slice)", parse_owned,
+          O(spec.cgroup_parent) },
         { 0, "cidfile", "FILE", "Write its id into a new file", option_string, O(cidfile), WORD_FILE },
-        { 0, "cpu-shares", "NUMBER", "Its weight when processors are scarce, 1024 being normal",
-          option_unsigned, O(cpu_shares) },
-        { 0, "cpus", "NUMBER", "At most so much processor time (1.5 is one and a half)", option_string,
-          O(cpus) },
-        { 0, "cpuset-cpus", "LIST", "Only these processors (0-3,7)", option_string, O(cpuset_cpus) },
-        { 0, "cpuset-mems", "LIST", "Only these memory nodes", option_string, O(cpuset_mems) },
         { 0, "dns", "ADDRESS", "Ask this name server", option_strings, O(spec.dns) },
         { 0, "dns-option", "OPTION", "An option of resolv.conf(5)", option_strings, O(spec.dns_options) },
         { 0, "dns-opt", "OPTION", NULL, option_strings, O(spec.dns_options) },
@@ -80,6 +77,21 @@ const Option create_options[] = {
           option_strings, O(environment) },
         { 0, "env-file", "FILE", "Set those in a file, a NAME=VALUE a line", option_strings, O(env_files),
           WORD_FILE },
+        { 0, "health-cmd", "COMMAND",
+          "Find out by this command in the container whether it does what it should; none: do not",
+          parse_health_command, O(spec.health.test) },
+        { 0, "health-interval", "TIME", "The pause between two probes of its health (30s)",
+          parse_health_duration, O(spec.health.interval) },
+        { 0, "health-on-failure", "ACTION", "What to do when it becomes unhealthy", parse_health_on_failure,
+          O(spec.health.on_failure), WORD_CHOICE, "none|restart|kill|stop" },
+        { 0, "health-retries", "NUMBER", "So many failures in a row make it unhealthy (3)",
+          parse_health_retries, O(spec.health.retries) },
+        { 0, "health-start-interval", "TIME", "The pause between probes in the start period (5s)",
+          parse_health_duration, O(spec.health.start_interval) },
+        { 0, "health-start-period", "TIME", "So long after its start failures do not count (0s)",
+          parse_health_duration, O(spec.health.start_period) },
+        { 0, "health-timeout", "TIME", "A probe that takes longer has failed (30s)", parse_health_duration,
+          O(spec.health.timeout) },
         { 'h', "hostname", "NAME", "Its host name", parse_owned, O(spec.hostname) },
         { 0, "init", NULL, "Put a small init in front of the command, which reaps orphans", option_flag,
           O(spec.init) },
@@ -89,11 +101,6 @@ const Option create_options[] = {
         { 'l', "label", "KEY[=VALUE]", "Set a label", option_strings, O(labels) },
         { 0, "label-file", "FILE", "Set the labels in a file", option_strings, O(label_files), WORD_FILE },
         { 0, "mac-address", "ADDRESS", "Its link-layer address", option_string, O(mac) },
-        { 'm', "memory", "SIZE", "At most so much memory (512M)", option_string, O(memory) },
-        { 0, "memory-reservation", "SIZE", "So much memory is not taken from it", option_string,
-          O(memory_reservation) },
-        { 0, "memory-swap", "SIZE", "Memory and swap together, -1 for no limit", option_string,
-          O(memory_swap) },
         { 0, "mount", "FIELDS",
           "Mount something (type=bind,source=/x,target=/y,readonly), see berth-mounts(7)", parse_mount,
           O(spec.mounts) },
@@ -103,14 +110,12 @@ const Option create_options[] = {
           WORD_NETWORK },
         { 0, "net", "NETWORK", NULL, option_string, O(network), WORD_NETWORK },
         { 0, "network-alias", "NAME", "A further name in its network", option_strings, O(aliases) },
-        { 0, "pids-limit", "NUMBER", "At most so many processes, -1 for no limit", option_string,
-          O(pids_limit) },
+        { 0, "no-healthcheck", NULL, "Do not probe its health, whatever the image says",
+          parse_no_health_check, O(spec.health.test) },
         { 0, "platform", "OS/ARCH", "The platform of the image, when it is pulled", option_string,
           O(platform) },
         { 0, "privileged", NULL, "All capabilities and devices: it can do what root can", option_flag,
           O(spec.privileged) },
-        { 0, "property", "NAME=VALUE", "A resource property of its scope, see systemd.resource-control(5)",
-          option_strings, O(properties) },
         { 0, "pull", "WHEN",
           "Pull the image when it is missing (the default), always, never, or newer: always, but what is "
           "here "
@@ -127,6 +132,9 @@ const Option create_options[] = {
           "no-new-privileges" },
         { 0, "stop-signal", "SIGNAL", "The signal that asks it to end", parse_owned_signal,
           O(spec.stop_signal), WORD_SIGNAL },
+        { 0, "systemd", "MODE",
+          "Prepare it for a systemd as its command: auto, when that has such a name, always, or never",
+          option_systemd_mode, O(spec.systemd), WORD_CHOICE, "auto|always|never|true|false" },
         { 0, "stop-timeout", "SECONDS", "How long it may take to end before it is killed, -1 for ever",
           option_duration, O(stop_timeout) },
         { 0, "storage-opt", "size=SIZE", "At most so much may be written into its root file system",
@@ -175,7 +183,7 @@ void create_options_done(void *options) {
         strv_free(o->label_files);
         strv_free(o->aliases);
         strv_free(o->security);
-        strv_free(o->properties);
+        resource_options_done(&o->resources);
         strv_free(o->attach);
 }
 
@@ -300,7 +308,8 @@ int create_options_finish(CreateOptions *o, char *const *arguments, Error *error
             (r = fill_map(o->env_files, o->environment, from_environment, &spec->environment, error)) < 0 ||
             (r = fill_map(o->label_files, o->labels, NULL, &spec->labels, error)) < 0 ||
             (r = fill_restart(o->restart, &spec->restart, error)) < 0 || (r = fill_network(o, error)) < 0 ||
-            (r = fill_security(o, error)) < 0 || (r = resource_options_apply(o, error)) < 0)
+            (r = fill_security(o, error)) < 0 ||
+            (r = resource_options_apply(&o->resources, &spec->properties, error)) < 0)
                 return r;
         if (o->user_namespace)
                 spec->user_namespace = enum_from_string(user_namespace_words, o->user_namespace);

@@ -5,9 +5,11 @@
 
 #include "container-spec.h"
 #include "option.h"
+#include "resource-option.h"
 
 typedef struct CreateOptions {
-        ContainerSpec spec; /* most options write into it at once */
+        ResourceOptions resources; /* must stand first */
+        ContainerSpec spec;        /* most options write into it at once */
 
         const char *name;
         char **environment, **env_files;
@@ -19,10 +21,6 @@ typedef struct CreateOptions {
         const char *user_namespace;
         OptionDuration stop_timeout;
         char **security;
-        char **properties;
-        const char *memory, *memory_reservation, *memory_swap, *cpus, *cpuset_cpus, *cpuset_mems,
-                *pids_limit;
-        uint32_t cpu_shares;
 
         const char *pull, *platform, *cidfile;
         bool quiet;

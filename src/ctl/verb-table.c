@@ -73,11 +73,11 @@ static const Verb verbs[] = {
           "such command. "
           "When nobody reads its output any more (berthctl run … | head), the container is stopped.",
           1, VERB_ANY, VERB_OPTIONS_FIRST | VERB_CONTAINER_STATUS, WORD_IMAGE, WORD_NONE,
-          OPTIONS(run_options, create_options), sizeof(CreateOptions), create_options_init,
+          OPTIONS(run_options, create_options, resource_options), sizeof(CreateOptions), create_options_init,
           create_options_done, verb_run },
         { "create", NULL, CONTAINERS, "container", "IMAGE [COMMAND [ARGUMENT…]]",
           "Create a container, which start starts", NULL, 1, VERB_ANY,
-          VERB_OPTIONS_FIRST | VERB_CONTAINER_STATUS, WORD_IMAGE, WORD_NONE, OPTIONS(create_options),
+          VERB_OPTIONS_FIRST | VERB_CONTAINER_STATUS, WORD_IMAGE, WORD_NONE, OPTIONS(create_options, resource_options),
           sizeof(CreateOptions), create_options_init, create_options_done, verb_create },
         { "start", NULL, CONTAINERS, "container", "CONTAINER…", "Start stopped containers", NULL, 1,
           VERB_ANY, .first = WORD_CONTAINER_STOPPED, .more = WORD_CONTAINER_STOPPED,
@@ -124,6 +124,9 @@ static const Verb verbs[] = {
           "Ends with the exit status of the command, or as run does.", 2, VERB_ANY,
           VERB_OPTIONS_FIRST | VERB_CONTAINER_STATUS, WORD_CONTAINER_RUNNING, WORD_NONE,
           OPTIONS(exec_options), sizeof(ExecOptions), NULL, exec_options_done, verb_exec },
+        { "healthcheck run", NULL, INSIDE, NULL, "CONTAINER", "Probe the health of a container now",
+          "The exit status is 0 when the probe succeeds and 1 otherwise. The result counts as any other's.", 1,
+          1, .first = WORD_CONTAINER_RUNNING, .run = verb_healthcheck_run },
         { "logs", NULL, INSIDE, "container", "CONTAINER", "Show what a container has printed",
           "What it wrote to standard error goes to standard error. The journal has the same: journalctl -u "
           "berth-NAME.scope.",

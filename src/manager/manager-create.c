@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "container-name.h"
-#include "manager.h"
+#include "launch-security.h"
+#include "manager-volumes.h"
 #include "random-util.h"
 #include "scope-property.h"
+#include "security-module.h"
 #include "string-util.h"
 #include "strv.h"
 #include "time-util.h"
@@ -76,16 +78,16 @@ static int choose_uids(Manager *m, ContainerSpec *spec, Error *error) {
         return uid_ranges_choose(&ranges, random_u64(), &spec->uid_base, error);
 }
 
-static int check_properties(const ContainerSpec *spec, Error *error) {
+static int check_properties(Manager *m, const ContainerSpec *spec, Error *error) {
         STRV_FOREACH(p, spec->properties) {
                 _cleanup_free_ char *name = strndup(*p, strcspn(*p, "="));
                 if (!name)
                         return error_set_errno(error, -ENOMEM, "cannot create");
-                int r = scope_property_check(name, strchr(*p, '=') + 1, error);
+                int r = scope_property_check(name, strchr(*p, '=') + 1, systemd_version(m->systemd), error);
                 if (r < 0)
                         return r;
         }
-        return 0;
+        return isempty(spec->cgroup_parent) ? 0 : scope_slice_check(spec->cgroup_parent, error);
 }
 
 static int check_networks(Manager *m, const ContainerSpec *spec, Error *error) {
@@ -102,7 +104,8 @@ static int check_spec(Manager *m, const ContainerSpec *spec, Error *error) {
         _cleanup_strv_free_ char **capabilities = NULL;
         int r;
 
-        if ((r = check_properties(spec, error)) < 0 || (r = check_networks(m, spec, error)) < 0)
+        if ((r = check_properties(m, spec, error)) < 0 || (r = check_networks(m, spec, error)) < 0 ||
+            (r = security_check(spec, error)) < 0)
                 return r;
         return capabilities_make(spec, &capabilities, error);
 }
@@ -119,14 +122,25 @@ static void on_created(Container *c, const Error *error, void *userdata) {
 
         if (error) {
                 index_remove(m, c);
+                manager_settle_volumes(m);
                 creation->done(c, error, creation->userdata);
                 container_free(c);
                 return;
         }
         c->reserved = false;
+        manager_settle_volumes(m);
         m->hooks->container_added(m, c);
         manager_tell_container(c, "create", NULL);
         creation->done(c, NULL, creation->userdata);
+}
+
+static void on_volumes(Container *c, const Error *why, void *userdata) {
+        _cleanup_error_ Error error = {};
+
+        if (why)
+                on_created(c, why, userdata);
+        else if (container_create(c, on_created, userdata, &error) < 0)
+                on_created(c, &error, userdata);
 }
 
 int manager_find_runnable(Manager *m, const char *name, Image **ret, Error *error) {
@@ -147,7 +161,8 @@ static int complete_spec(Manager *m, const char *name, ContainerSpec *spec, Erro
 
         if ((r = choose_name(m, name, &spec->name, error)) < 0 ||
             (r = manager_find_runnable(m, spec->image, &image, error)) < 0 ||
-            (r = manager_complete_mounts(m, spec, error)) < 0 || (r = check_spec(m, spec, error)) < 0)
+            (r = manager_complete_mounts(m, spec, error)) < 0 ||
+            (r = manager_complete_volumes(m, &image->record, spec, error)) < 0 || (r = check_spec(m, spec, error)) < 0)
                 return r;
         spec->created = realtime_usec();
         if ((r = container_id_make(&spec->id)) < 0 ||
@@ -184,7 +199,7 @@ int manager_create_container(Manager *m, const char *name, ContainerSpec *spec, 
         /* The name is taken from here on. */
         c->reserved = true;
         index_add(m, c);
-        r = container_create(c, on_created, creation, error);
+        r = manager_ready_volumes(m, c, on_volumes, creation, error);
         if (r < 0) {
                 index_remove(m, c);
                 free(creation);

@@ -86,11 +86,11 @@ static void test_create(void) {
         create_options_init(&o);
         o.restart = "on-failure:3";
         o.network = "host";
-        o.memory = "512m";
-        o.memory_swap = "1g";
-        o.cpus = "1.5";
-        o.cpu_shares = 1024;
-        o.pids_limit = "-1";
+        o.resources.memory = "512m";
+        o.resources.memory_swap = "1g";
+        o.resources.cpus = "1.5";
+        o.resources.cpu_shares = "1024";
+        o.resources.pids_limit = "-1";
         o.entrypoint = "";
         CHECK(finish(&o, NULL) == 0);
         CHECK(o.spec.restart.name == RESTART_ON_FAILURE && o.spec.restart.maximum_retry_count == 3);
@@ -113,9 +113,9 @@ static void test_bad_create(void) {
                   "--restart: \"sometimes\" is not one of no, always, unless-stopped, "
                   "on-failure[:COUNT]" },
                 { { .name = "-x" }, NULL },
-                { { .memory = "1k" }, "--memory: at least 6M are needed" },
-                { { .memory_swap = "1g" }, NULL },
-                { { .cpus = "none" }, NULL },
+                { { .resources.memory = "1k" }, "--memory: at least 6M are needed" },
+                { { .resources.memory_swap = "1g" }, NULL },
+                { { .resources.cpus = "none" }, NULL },
                 { { .network = "host", .ipv4 = "1.2.3.4" },
                   "addresses and aliases make no sense with --network host" },
                 { { .network = "container:x" }, NULL },
