@@ -6,6 +6,7 @@
 #include "container-private.h"
 #include "fd-util.h"
 #include "file-util.h"
+#include "seccomp-cache.h"
 #include "string-util.h"
 #include "strv.h"
 
@@ -68,9 +69,52 @@ static void on_created(int code, void *userdata) {
         saving->done(c, code == 0 ? NULL : &error, saving->userdata);
 }
 
+/* Takes saving over when it succeeds. */
+static int store(Saving *saving, Error *error) {
+        Container *c = saving->container;
+        int r;
+
+        if (c->spec.auto_remove) {
+                r = write_directory(saving);
+                on_created(r < 0 ? -r : 0, saving);
+                return 0;
+        }
+        r = child_run(c->context->event, work_create, on_created, saving, &c->saving);
+        return r < 0 ? error_set_errno(error, r, "cannot create container \"%s\"", c->spec.name) : 0;
+}
+
+static void on_checked(const Error *why, void *userdata) {
+        _cleanup_(saving_freep) Saving *saving = userdata;
+        _cleanup_error_ Error error = {};
+
+        saving->container->checking = NULL;
+        if (!why && store(saving, &error) >= 0)
+                TAKE_PTR(saving);
+        else
+                saving->done(saving->container, why ?: &error, saving->userdata);
+}
+
+/* A profile of its own is compiled now, so that its mistakes are told to who made them. Returns 1 when on_checked()
+ * follows. */
+static int check_profile(Saving *saving, Error *error) {
+        static const WorkerHooks hooks = { .ended = on_checked };
+        Container *c = saving->container;
+        WorkerRequest request;
+
+        if (isempty(c->spec.seccomp_profile))
+                return 0;
+        object_init(&worker_request_type, &request);
+        int r = seccomp_cache_prepare(&c->spec, &request, error);
+        if (r > 0) {
+                r = worker_start(c->context->event, &request, NULL, 0, &hooks, saving, &c->checking, error);
+                r = r < 0 ? r : 1;
+        }
+        object_done(&worker_request_type, &request);
+        return r;
+}
+
 int container_create(Container *c, ContainerDone done, void *userdata, Error *error) {
         _cleanup_(saving_freep) Saving *saving = new0(Saving, 1);
-        int r = 0;
 
         if (saving) {
                 *saving = (Saving){ .container = c, .done = done, .userdata = userdata };
@@ -78,14 +122,11 @@ int container_create(Container *c, ContainerDone done, void *userdata, Error *er
         }
         if (!saving || !saving->temporary || free_and_strdup(&c->state.boot_id, c->context->boot_id) < 0)
                 return error_set_errno(error, -ENOMEM, "cannot create container \"%s\"", c->spec.name);
-        if (c->spec.auto_remove) {
-                r = write_directory(saving);
-                on_created(r < 0 ? -r : 0, TAKE_PTR(saving));
-                return 0;
-        }
-        r = child_run(c->context->event, work_create, on_created, saving, &c->saving);
+        int r = check_profile(saving, error);
+        if (r == 0)
+                r = store(saving, error);
         if (r < 0)
-                return error_set_errno(error, r, "cannot create container \"%s\"", c->spec.name);
+                return r;
         TAKE_PTR(saving);
         return 0;
 }

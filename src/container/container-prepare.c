@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "container-private.h"
+#include "fd-util.h"
+#include "seccomp-cache.h"
 #include "string-util.h"
 
 /* What must be there before a container is launched and takes a worker, one after the other. A preparation fills in the
@@ -7,7 +9,20 @@
  * the launch document says: nothing comes back but that it went well. */
 typedef int (*Preparation)(Container *c, WorkerRequest *request, Error *error);
 
+static int prepare_filter(Container *c, WorkerRequest *request, Error *error) {
+        return seccomp_cache_prepare(&c->spec, request, error);
+}
+
+static int link_filter(Container *c, WorkerRequest *request, Error *error) {
+        _cleanup_close_ int fd = container_open_run_directory(c, true);
+
+        return fd < 0 ? error_set_errno(error, fd, "cannot make the run directory of \"%s\"", c->spec.name)
+                      : seccomp_cache_link(&c->spec, fd, error);
+}
+
 static const Preparation preparations[] = {
+        prepare_filter,
+        link_filter,
         NULL,
 };
 

@@ -54,6 +54,7 @@ Container *container_free(Container *c) {
         sd_event_source_disable_unref(c->machined_timer);
         sd_bus_slot_unref(c->machined_call);
         container_drop_freeze(c, NULL);
+        (void) worker_abandon(c->checking);
         child_abandon(c->saving);
         safe_close(c->leader_fd);
         while ((waiter = TAILQ_FIRST(&c->waiters))) {

@@ -27,6 +27,7 @@
 #include "network.h"
 #include "shims.h"
 #include "systemd.h"
+#include "worker-process.h"
 
 typedef struct Container Container;
 typedef struct ContainerStart ContainerStart;
@@ -114,7 +115,8 @@ struct Container {
         sd_event_source *machined_timer;
         sd_bus_slot *machined_call;
 
-        Child *saving; /* of spec.json, durably */
+        WorkerProcess *checking; /* its seccomp profile, before it is stored */
+        Child *saving;           /* of spec.json, durably */
         TAILQ_HEAD(, ContainerWaiter) waiters;
 };
 

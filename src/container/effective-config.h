@@ -24,7 +24,3 @@ typedef struct EffectiveConfig {
 int effective_config_make(const ContainerSpec *spec, const ImageConfig *image, const char *host_name,
                           EffectiveConfig *ret);
 void effective_config_done(EffectiveConfig *config);
-
-/* Docker's default set, with cap_add and cap_drop applied in that order, as "CAP_CHOWN", in the kernel's order; all
- * there are when privileged. ERROR_INVALID for a name that does not exist. */
-int capabilities_make(const ContainerSpec *spec, char ***ret, Error *error);

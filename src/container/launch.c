@@ -1,28 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "launch-mounts.h"
+#include "launch-security.h"
 #include "launch.h"
 #include "path-util.h"
 #include "string-util.h"
 #include "strv.h"
-
-/* What a container must neither see nor change of the host's kernel, as with Docker. */
-static const char *const masked_paths[] = {
-        "/proc/acpi",
-        "/proc/asound",
-        "/proc/interrupts",
-        "/proc/kcore",
-        "/proc/keys",
-        "/proc/latency_stats",
-        "/proc/sched_debug",
-        "/proc/scsi",
-        "/proc/timer_list",
-        "/proc/timer_stats",
-        "/sys/devices/virtual/powercap",
-        "/sys/firmware",
-};
-static const char *const read_only_paths[] = {
-        "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
-};
 
 static int copy_strings(const LaunchInputs *in, LaunchSpec *l) {
         const struct {
@@ -73,22 +55,13 @@ static int copy_interfaces(const List *from, List *to) {
         return 0;
 }
 
-static int add_restrictions(const LaunchInputs *in, LaunchSpec *l, Error *error) {
+/* As Docker: the container's root may use low ports, and everybody may ping. */
+static int add_sysctls(const LaunchInputs *in, LaunchSpec *l) {
         char ping_range[32];
         int r;
 
-        if ((r = capabilities_make(in->spec, &l->capabilities, error)) < 0)
-                return r;
-        if (!in->spec->privileged) {
-                if ((r = strv_from_array((char *const *) masked_paths, ELEMENTSOF(masked_paths),
-                                         &l->masked_paths)) < 0 ||
-                    (r = strv_from_array((char *const *) read_only_paths, ELEMENTSOF(read_only_paths),
-                                         &l->read_only_paths)) < 0)
-                        return r;
-        }
         if (in->spec->network == NETWORK_HOST)
                 return 0;
-        /* As Docker: the container's root may use low ports, and everybody may ping. */
         snprintf(ping_range, sizeof(ping_range), "0 %u", l->uid_count > 0 ? l->uid_count - 1 : INT32_MAX);
         if ((r = strv_map_set(&l->sysctls, "net.ipv4.ip_unprivileged_port_start", "0")) < 0)
                 return r;
@@ -114,14 +87,12 @@ static int fill(const LaunchInputs *in, LaunchSpec *l, Error *error) {
         l->uid_base = spec->uid_base;
         l->uid_count = spec->uid_count;
         l->network = spec->network == NETWORK_HOST ? LAUNCH_NETWORK_HOST : LAUNCH_NETWORK_PRIVATE;
-        l->no_new_privileges = spec->no_new_privileges;
-        l->privileged = spec->privileged;
         l->stop_signal = in->effective->stop_signal;
 
         if ((r = copy_strings(in, l)) < 0 || (r = copy_interfaces(in->interfaces, &l->interfaces)) < 0 ||
-            (r = launch_mounts_make(in, l, error)) < 0)
+            (r = launch_mounts_make(in, l, error)) < 0 || (r = launch_security_make(in, l, error)) < 0)
                 return r;
-        return add_restrictions(in, l, error);
+        return add_sysctls(in, l);
 }
 
 int launch_make(const LaunchInputs *inputs, LaunchSpec *ret, Error *error) {

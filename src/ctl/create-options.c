@@ -6,6 +6,7 @@
 #include "health-option.h"
 #include "mount-option.h"
 #include "parse-util.h"
+#include "security-option.h"
 #include "string-util.h"
 #include "strv.h"
 #include "systemd-option.h"
@@ -55,6 +56,11 @@ static int parse_host(const Option *option, const char *value, void *target, Err
         if (!strchr(value, ':'))
                 return error_set(error, ERROR_INVALID, "\"%s\" has not the form NAME:ADDRESS", value);
         return option_strings(option, value, target, error);
+}
+
+/* target: the CreateOptions themselves */
+static int parse_security(const Option *option, const char *value, void *target, Error *error) {
+        return security_option_apply(value, &((CreateOptions *) target)->spec, error);
 }
 
 #define O(member) offsetof(CreateOptions, member)
@@ -128,8 +134,9 @@ const Option create_options[] = {
         { 0, "restart", "POLICY", "no, always, unless-stopped or on-failure[:COUNT]", option_string,
           O(restart), WORD_CHOICE, "no|always|unless-stopped|on-failure" },
         { 0, "rm", NULL, "Remove it when it ends", option_flag, O(spec.auto_remove) },
-        { 0, "security-opt", "OPTION", "no-new-privileges", option_strings, O(security), WORD_CHOICE,
-          "no-new-privileges" },
+        { 0, "security-opt", "OPTION",
+          "Loosen or tighten what it may do (no-new-privileges, seccomp=FILE …), see berth-security(7)",
+          parse_security, 0, WORD_CHOICE, SECURITY_OPTION_WORDS },
         { 0, "stop-signal", "SIGNAL", "The signal that asks it to end", parse_owned_signal,
           O(spec.stop_signal), WORD_SIGNAL },
         { 0, "systemd", "MODE",
@@ -182,7 +189,6 @@ void create_options_done(void *options) {
         strv_free(o->labels);
         strv_free(o->label_files);
         strv_free(o->aliases);
-        strv_free(o->security);
         resource_options_done(&o->resources);
         strv_free(o->attach);
 }
@@ -267,22 +273,6 @@ static int fill_network(CreateOptions *o, Error *error) {
                        : fill_attachment(o, is_default ? "default" : network, &o->spec.networks, error);
 }
 
-static int fill_security(CreateOptions *o, Error *error) {
-        STRV_FOREACH(s, o->security) {
-                const char *rest = startswith(*s, "no-new-privileges");
-                int b = !rest                          ? -EINVAL
-                        : !*rest                       ? 1
-                        : *rest == ':' || *rest == '=' ? parse_bool(rest + 1)
-                                                       : -EINVAL;
-                if (b < 0)
-                        return error_set(error, ERROR_UNSUPPORTED,
-                                         "--security-opt: \"%s\" is not known (there is no-new-privileges)",
-                                         *s);
-                o->spec.no_new_privileges = b;
-        }
-        return 0;
-}
-
 static int fill_command(CreateOptions *o, char *const *arguments, Error *error) {
         if (free_and_strdup(&o->spec.image, arguments[0]) < 0 ||
             strv_copy_into(arguments + 1, &o->spec.command) < 0)
@@ -308,7 +298,6 @@ int create_options_finish(CreateOptions *o, char *const *arguments, Error *error
             (r = fill_map(o->env_files, o->environment, from_environment, &spec->environment, error)) < 0 ||
             (r = fill_map(o->label_files, o->labels, NULL, &spec->labels, error)) < 0 ||
             (r = fill_restart(o->restart, &spec->restart, error)) < 0 || (r = fill_network(o, error)) < 0 ||
-            (r = fill_security(o, error)) < 0 ||
             (r = resource_options_apply(&o->resources, &spec->properties, error)) < 0)
                 return r;
         if (o->user_namespace)

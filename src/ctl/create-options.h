@@ -20,7 +20,6 @@ typedef struct CreateOptions {
         const char *restart;
         const char *user_namespace;
         OptionDuration stop_timeout;
-        char **security;
 
         const char *pull, *platform, *cidfile;
         bool quiet;

@@ -86,11 +86,14 @@ _noreturn_ static void exec_run(const Shim *shim, const ExecSpec *spec, int chan
         const LaunchSpec *container = &shim->spec;
         int terminal = -EBADF;
         char **environment = NULL;
+        const SyscallFilter *filter;
         Error error = {};
 
         if (process_begin(channel, pipes) < 0)
                 _exit(1);
-        int r = join_container(shim, &error);
+        int r = process_read_filter(container, &filter, &error);
+        if (r >= 0)
+                r = join_container(shim, &error);
         if (r >= 0 && spec->terminal)
                 r = make_terminal(spec, &terminal, &error);
         if (r >= 0)
@@ -107,6 +110,9 @@ _noreturn_ static void exec_run(const Shim *shim, const ExecSpec *spec, int chan
                         .capabilities = container->capabilities,
                         .all_capabilities = spec->privileged,
                         .no_new_privileges = container->no_new_privileges && !spec->privileged,
+                        .filter = spec->privileged ? NULL : filter,
+                        .apparmor_profile = spec->privileged ? NULL : container->apparmor_profile,
+                        .selinux_label = container->selinux_label,
                 },
                 pipes, terminal);
 }

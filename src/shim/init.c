@@ -28,9 +28,12 @@ void init_run(const Shim *shim, const Plan *plan, int channel, const SessionPipe
         int r = process_begin(channel, pipes);
         if (r < 0)
                 _exit(1);
+        const SyscallFilter *filter;
         context.spec = spec;
         context.channel = PROCESS_CHANNEL;
-        r = set_up(shim, plan, &context, &error);
+        r = process_read_filter(spec, &filter, &error);
+        if (r >= 0)
+                r = set_up(shim, plan, &context, &error);
         if (r < 0)
                 process_fail(&error);
 
@@ -48,3 +51,6 @@ void init_run(const Shim *shim, const Plan *plan, int channel, const SessionPipe
                 },
                 pipes, terminal);
 }
+                        .filter = filter,
+                        .apparmor_profile = spec->apparmor_profile,
+                        .selinux_label = spec->selinux_label,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <linux/close_range.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -15,6 +16,7 @@
 #include "process.h"
 #include "pty-util.h"
 #include "reaper.h"
+#include "security-label.h"
 #include "string-util.h"
 #include "strv.h"
 
@@ -47,6 +49,19 @@ void process_fail(Error *error) {
 }
 
 /* The terminal, or the pipes (which are in place) and /dev/null where there is none. What was made for this process
+int process_read_filter(const LaunchSpec *spec, const SyscallFilter **ret, Error *error) {
+        static SyscallFilter filter;
+
+        *ret = NULL;
+        if (!spec->filters_calls)
+                return 0;
+        int r = syscall_filter_read_at(AT_FDCWD, SECCOMP_FILE, &filter);
+        if (r < 0)
+                return error_set_errno(error, r, "cannot read the container's filter of system calls");
+        *ret = &filter;
+        return 0;
+}
+
  * belongs to its user, who may then open /dev/stdout himself. */
 static int set_streams(const ProcessSpec *spec, const SessionPipes *pipes, int terminal, uid_t uid,
                        Error *error) {
@@ -86,7 +101,7 @@ static int enter_directory(const char *path, Error *error) {
         return 0;
 }
 
-static int become_user(const ProcessSpec *spec, const Account *account, Error *error) {
+static int change_user(const ProcessSpec *spec, const Account *account, Error *error) {
         const char *directory = isempty(spec->working_directory) ? "/" : spec->working_directory;
         uint64_t set = CAPABILITIES_ALL;
         int r = 0;
@@ -98,18 +113,33 @@ static int become_user(const ProcessSpec *spec, const Account *account, Error *e
         r = capabilities_drop_bounding(set);
         if (r < 0)
                 return error_set_errno(error, r, "cannot drop capabilities");
-
+        if ((r = security_label_set(spec->apparmor_profile, spec->selinux_label, error)) < 0 ||
+            (r = change_user(spec, account, error)) < 0)
         int entered = enter_directory(directory, error);
-        r = account_become(account, error);
+
+        int r = account_become(account, error);
         if (r < 0)
                 return r;
         if (entered == -EACCES || entered == -EPERM)
                 entered = enter_directory(directory, error);
-        if (entered < 0)
-                return error_set(error, ERROR_INVALID, "cannot enter the working directory %s: %s",
-                                 directory, strerror(-entered));
-        r = capabilities_apply(set);
+        return entered < 0 ? error_set(error, ERROR_INVALID, "cannot enter the working directory %s: %s",
+                                       directory, strerror(-entered))
+                           : 0;
+}
+
+/* A filter comes last, since it may forbid whatever else is done here, and without no_new_privs that takes CAP_SYS_ADMIN.
+ * The capability is kept for it: as the bounding set does not have it, execve(2) takes it away again. */
+static bool keeps_admin(const ProcessSpec *spec) {
+        return spec->filter && !spec->no_new_privileges;
+}
+
+static int become_user(const ProcessSpec *spec, const Account *account, uint64_t *ret_set, Error *error) {
+                return r;
+        *ret_set = account->uid == 0 ? set : 0;
+        r = capabilities_apply(*ret_set | (keeps_admin(spec) ? UINT64_C(1) << CAP_SYS_ADMIN : 0));
         if (r < 0)
+        if (r >= 0 && keeps_admin(spec) && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
+                r = negative_errno();
                 return error_set_errno(error, r, "cannot set the capabilities");
         if (spec->no_new_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
                 return error_set_errno(error, negative_errno(), "cannot forbid new privileges");
@@ -130,6 +160,25 @@ static void run_command(const ProcessSpec *spec, char *const *environment, Error
         _cleanup_free_ char *path = NULL;
 
         if (strv_isempty(spec->arguments)) {
+static int load_filter(const ProcessSpec *spec, Error *error) {
+        int r = spec->filter ? syscall_filter_load(spec->filter) : 0;
+
+        return r < 0 ? error_set_errno(error, r, "cannot load the filter of system calls") : 0;
+}
+
+/* The reaper, which is not replaced by anything, is confined like the rest of the container: who can trace it must gain
+ * nothing by that. */
+static int make_reaper(const ProcessSpec *spec, uint64_t set, Error *error) {
+        int r = load_filter(spec, error);
+
+        if (r < 0)
+                return r;
+        r = capabilities_apply(set);
+        if (r < 0)
+                return error_set_errno(error, r, "cannot set the capabilities of the reaper");
+        return reaper_fork(error); /* returns in the child */
+}
+
                 error_set(error, ERROR_INVALID, "there is no command to execute");
                 return;
         }
@@ -138,7 +187,7 @@ static void run_command(const ProcessSpec *spec, char *const *environment, Error
         int r = child_send(PROCESS_CHANNEL, CHILD_EXECUTING, -EBADF);
         if (r < 0)
                 error_set_errno(error, r, "the shim is gone");
-        else
+        else if (spec->with_reaper || load_filter(spec, error) >= 0)
                 (void) command_execute(path, spec->arguments, environment, error);
 }
 
@@ -155,10 +204,11 @@ void process_execute(const ProcessSpec *spec, const SessionPipes *pipes, int ter
         if (r >= 0)
                 r = complete_environment(&environment, &account, terminal >= 0);
         if (r >= 0)
-                r = become_user(spec, &account, &error);
+                r = become_user(spec, &account, &set, &error);
         if (r >= 0 && spec->with_reaper)
-                r = reaper_fork(&error); /* returns in the child */
+                r = make_reaper(spec, set, &error);
         if (r >= 0)
+        uint64_t set = 0;
                 run_command(spec, environment, &error);
         process_fail(&error);
 }

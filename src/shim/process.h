@@ -6,7 +6,9 @@
 
 #include "error.h"
 #include "macro.h"
+#include "launch-spec.h"
 #include "session.h"
+#include "syscall-filter.h"
 
 typedef struct ProcessSpec {
         char *const *arguments;
@@ -16,6 +18,8 @@ typedef struct ProcessSpec {
         char *const *capabilities;
         bool all_capabilities;
         bool no_new_privileges;
+        const SyscallFilter *filter; /* NULL: none */
+        const char *apparmor_profile, *selinux_label;
         bool with_reaper; /* this process stays as PID 1 and executes the command in a child */
 } ProcessSpec;
 
@@ -23,6 +27,9 @@ typedef struct ProcessSpec {
  * (missing ones become /dev/null later), everything else closed. */
 #define PROCESS_CHANNEL 3
 int process_begin(int channel, const SessionPipes *pipes);
+/* The container's filter of system calls, if it has one: *ret points to it, or is NULL. While the working directory is still
+ * the shim's. Lives until execve(2). */
+int process_read_filter(const LaunchSpec *spec, const SyscallFilter **ret, Error *error);
 /* In a user namespace: become its root. */
 int process_become_root(void);
 /* terminal: its slave, which becomes the controlling terminal, or -EBADF. Reports to the shim and does not return. */

@@ -2,6 +2,7 @@
 #include <signal.h>
 
 #include "effective-config.h"
+#include "launch-security.h"
 #include "string-util.h"
 #include "strv.h"
 #include "test.h"
