@@ -126,6 +126,8 @@ static void report_failure(Shim *shim, int r, Error *error) {
                 if (r >= 0)
                         r = poller_run(&shim->poller);
         } while (r > 0 && !shim->control.hung_up);
+        /* Those that have heard it are gone: nothing would wake the shim for their sake. */
+        session_advance(shim->container);
 }
 
 static int run(Shim *shim, bool sealed) {
