@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "container-private.h"
+#include "container-volumes.h"
 #include "fd-util.h"
 #include "seccomp-cache.h"
 #include "string-util.h"
@@ -21,6 +22,7 @@ static int link_filter(Container *c, WorkerRequest *request, Error *error) {
 }
 
 static const Preparation preparations[] = {
+        container_prepare_volumes,
         prepare_filter,
         link_filter,
         NULL,

@@ -9,7 +9,8 @@
 /* Moves the directory out of sight; from then on the container does not exist, whatever becomes of the files.
  * *ret: the new name. */
 static int hide_directory(Container *c, char **ret, Error *error) {
-        _cleanup_free_ char *temporary = string_join(".tmp-", c->spec.id);
+        _cleanup_free_ char *temporary =
+                string_join(c->remove_volumes ? REMOVED_WITH_VOLUMES : ".tmp-", c->spec.id);
 
         if (!temporary)
                 return error_set_errno(error, -ENOMEM, "cannot remove container \"%s\"", c->spec.name);
@@ -26,6 +27,7 @@ void container_remove_now(Container *c) {
 
         c->restart_timer = sd_event_source_disable_unref(c->restart_timer);
         c->state.status = CONTAINER_REMOVING;
+        c->remove_volumes |= c->spec.auto_remove;
         if (hide_directory(c, &hidden, &error) < 0) {
                 log_error("%s", error_text(&error));
                 c->state.status = CONTAINER_EXITED;
@@ -60,7 +62,7 @@ static int check_free(const Container *c, bool force, Error *error) {
         return 0;
 }
 
-int container_remove(Container *c, bool force, ContainerDone done, void *userdata, Error *error) {
+int container_remove(Container *c, bool force, bool volumes, ContainerDone done, void *userdata, Error *error) {
         int r = check_free(c, force, error);
         if (r < 0)
                 return r;
@@ -68,6 +70,7 @@ int container_remove(Container *c, bool force, ContainerDone done, void *userdat
         if (r < 0)
                 return error_set_errno(error, r, "cannot wait for the end of \"%s\"", c->spec.name);
         c->state.manually_stopped = true;
+        c->remove_volumes |= volumes;
         if (!container_is_active(c)) {
                 container_remove_now(c);
                 return 0;

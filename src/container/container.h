@@ -27,6 +27,7 @@
 #include "network.h"
 #include "shims.h"
 #include "systemd.h"
+#include "volume-store.h"
 #include "worker-process.h"
 
 typedef struct Container Container;
@@ -41,6 +42,7 @@ typedef struct ContainerContext {
         sd_bus *bus;
         ImageStore *images;
         Networks *networks;
+        Volumes *volumes;
         Systemd *systemd;
         Shims *shims;
         int containers_fd;  /* STATE_DIRECTORY/containers */
@@ -57,6 +59,8 @@ typedef struct ContainerContext {
         void (*removed)(Container *container);
         /* A running container, renamed since its start, has this unit. */
         bool (*unit_is_taken)(void *owner, const char *unit);
+        /* By its id; NULL when there is none. */
+        Container *(*find)(void *owner, const char *id);
         /* Deletes STATE_DIRECTORY/containers/NAME, which may be large. */
         void (*remove_tree)(void *owner, const char *name);
 } ContainerContext;
@@ -69,6 +73,8 @@ typedef enum ContainerEdge {
         EDGE_STOPPED,   /* it does not run, and will not be restarted */
         EDGE_NEXT_EXIT, /* the run that goes on (or the next one) has ended */
         EDGE_REMOVED,
+        EDGE_HEALTHY, /* or it has ended, which is an error */
+        EDGE_PROBED,  /* the same for any probe of its health */
 } ContainerEdge;
 
 typedef struct Attachment {
@@ -108,6 +114,7 @@ struct Container {
         bool stopped_by_host;    /* a shutdown, not a person */
         ContainerFreeze *freeze; /* a freeze or thaw that goes on */
         bool remove_when_ended;
+        bool remove_volumes; /* its anonymous volumes go along, as they do when it is removed by itself */
         unsigned users; /* jobs that work on its files */
 
         sd_event_source *restart_timer;
@@ -184,8 +191,11 @@ int container_pause(Container *container, bool pause, ContainerDone done, void *
 
 /* ---- container-remove.c ---- */
 
-/* force: also one that runs, which is killed. */
-int container_remove(Container *container, bool force, ContainerDone done, void *userdata, Error *error);
+/* The directory of a container that is going with its volumes begins with this. */
+#define REMOVED_WITH_VOLUMES ".tmp-v-"
+
+/* force: also one that runs, which is killed. volumes: with its anonymous volumes. */
+int container_remove(Container *container, bool force, bool volumes, ContainerDone done, void *userdata, Error *error);
 
 /* ---- container-shim.c ---- */
 
@@ -193,6 +203,13 @@ int container_remove(Container *container, bool force, ContainerDone done, void 
 int container_attach(Container *container, bool want_stdin, bool want_stdout, bool want_stderr, int *ret_fd,
                      Error *error);
 int container_resize(Container *container, uint32_t rows, uint32_t columns, Error *error);
+
+/* ---- container-health.c ---- */
+
+/* ERROR_INVALID without a health check; done() gets an error when it ends before. */
+int container_wait_healthy(Container *container, ContainerDone done, void *userdata, Error *error);
+/* Probes now; done() when there is a result, which is then the last of state.health.log. */
+int container_probe(Container *container, ContainerDone done, void *userdata, Error *error);
 
 /* ---- container-exec.c ---- */
 

@@ -24,8 +24,8 @@ const Option kill_options[] = {
 
 const Option wait_options[] = {
         { 0, "condition", "WHAT",
-          "Wait until it is not-running (the default), for its next-exit, or until it is removed",
-          option_choice, O(condition), WORD_CHOICE, "not-running|next-exit|removed" },
+          "Wait until it is not-running (the default), for its next-exit, or until it is removed or healthy",
+          option_choice, O(condition), WORD_CHOICE, "not-running|next-exit|removed|healthy" },
         {},
 };
 
@@ -153,7 +153,7 @@ int verb_rename(void *context, char **arguments, void *options, Error *error) {
 static int append_force(sd_bus_message *m, void *userdata) {
         const LifecycleOptions *o = userdata;
 
-        return sd_bus_message_append(m, "a{sv}", 1, "Force", "b", o->force);
+        return sd_bus_message_append(m, "a{sv}", 2, "Force", "b", o->force, "Volumes", "b", o->volumes);
 }
 
 int verb_rm(void *context, char **arguments, void *options, Error *error) {

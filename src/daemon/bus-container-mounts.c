@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "daemon.h"
+#include "manager-volumes.h"
 
 /* Mounts into and out of a container that is there already. */
 
@@ -24,10 +25,12 @@ int method_add_mount(Call *call, Error *error) {
         r = call_read_options(call, &change_mount_options_type, &options, error);
         if (r >= 0)
                 r = manager_complete_mount(call->daemon->manager, &mount, error);
+        if (r >= 0)
+                r = manager_complete_volume(call->daemon->manager, &mount, error);
         if (r >= 0) {
                 sd_bus_message *held = call_hold(call);
                 r = call_started(
-                        container_add_mount(call->object, &mount, options.temporary, call_done, held, error),
+                        manager_add_mount(call->daemon->manager, call->object, &mount, options.temporary, call_done, held, error),
                         held);
         }
         object_done(&mount_spec_type, &mount);

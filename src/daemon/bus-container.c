@@ -86,6 +86,21 @@ static void reply_exit_code(Container *c, const Error *error, void *userdata) {
                 (void) sd_bus_reply_method_return(m, "i", (int32_t) c->state.exit_code);
 }
 
+static void reply_zero(Container *c, const Error *error, void *userdata) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = userdata;
+
+        if (error)
+                (void) bus_reply_error(m, -EIO, error);
+        else
+                (void) sd_bus_reply_method_return(m, "i", (int32_t) 0);
+}
+
+static int wait_healthy(Call *call, Error *error) {
+        sd_bus_message *held = call_hold(call);
+
+        return call_started(container_wait_healthy(call->object, reply_zero, held, error), held);
+}
+
 static int method_wait(Call *call, Error *error) {
         static const struct {
                 const char *name;
@@ -101,6 +116,8 @@ static int method_wait(Call *call, Error *error) {
         int r = call_read(call, error, "s", &name);
         if (r < 0)
                 return r;
+        if (streq(name, "healthy"))
+                return wait_healthy(call, error);
         for (size_t i = 0; i < ELEMENTSOF(conditions); i++) {
                 if (!streq(conditions[i].name, name))
                         continue;
@@ -110,7 +127,26 @@ static int method_wait(Call *call, Error *error) {
                 return r < 0 ? error_set_errno(error, r, "cannot wait") : 0;
         }
         return error_set(error, ERROR_INVALID,
-                         "\"%s\" is not a condition to wait for: not-running, next-exit, removed", name);
+                         "\"%s\" is not a condition to wait for: not-running, next-exit, removed, healthy",
+                         name);
+}
+
+static void reply_probe(Container *c, const Error *error, void *userdata) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = userdata;
+        const List *log = &c->state.health.log;
+
+        if (error || log->n == 0) {
+                (void) bus_reply_error(m, -EIO, error);
+                return;
+        }
+        const HealthProbe *last = LIST_ITEM(log, HealthProbe, log->n - 1);
+        (void) sd_bus_reply_method_return(m, "is", (int32_t) last->exit_code, strempty(last->output));
+}
+
+static int method_run_health_check(Call *call, Error *error) {
+        sd_bus_message *held = call_hold(call);
+
+        return call_started(container_probe(call->object, reply_probe, held, error), held);
 }
 
 static int method_rename(Call *call, Error *error) {
@@ -126,11 +162,12 @@ static int method_rename(Call *call, Error *error) {
 }
 
 typedef struct RemoveOptions {
-        bool force;
+        bool force, volumes;
 } RemoveOptions;
 
 static const Field remove_options_fields[] = {
         { "Force", FIELD_BOOL, offsetof(RemoveOptions, force) },
+        { "Volumes", FIELD_BOOL, offsetof(RemoveOptions, volumes) },
         {},
 };
 static const ObjectType remove_options_type = { "remove options", sizeof(RemoveOptions),
@@ -143,7 +180,7 @@ static int method_remove(Call *call, Error *error) {
         if (r < 0)
                 return r;
         sd_bus_message *held = call_hold(call);
-        return call_started(container_remove(call->object, options.force, call_done, held, error), held);
+        return call_started(container_remove(call->object, options.force, options.volumes, call_done, held, error), held);
 }
 
 /* ---- its streams ---- */
@@ -321,6 +358,7 @@ static const Method methods[] = {
         { "Wait", NULL, method_wait },
         { "Rename", ACTION_MANAGE_CONTAINERS, method_rename },
         { "Remove", ACTION_MANAGE_CONTAINERS, method_remove },
+        { "RunHealthCheck", ACTION_ENTER_CONTAINER, method_run_health_check },
         { "Attach", ACTION_ENTER_CONTAINER, method_attach },
         { "Exec", ACTION_ENTER_CONTAINER, method_exec },
         { "Resize", ACTION_ENTER_CONTAINER, method_resize },
@@ -335,6 +373,7 @@ static const Method methods[] = {
         { "Commit", ACTION_MANAGE_IMAGES, method_commit },
         { "AddMount", ACTION_MANAGE_CONTAINERS, method_add_mount },
         { "RemoveMount", ACTION_MANAGE_CONTAINERS, method_remove_mount },
+        { "Update", ACTION_MANAGE_CONTAINERS, method_update },
         {},
 };
 
@@ -360,6 +399,7 @@ static const sd_bus_vtable method_vtable[] = {
         METHOD("Wait", "s", P(condition), "i", P(exit_code)),
         METHOD("Rename", "s", P(new_name), "", NONE),
         METHOD("Remove", "a{sv}", P(options), "", NONE),
+        METHOD("RunHealthCheck", "", NONE, "is", P(exit_code) P(output)),
         METHOD("Attach", "a{sv}", P(options), "h", P(stream)),
         METHOD("Exec", "a{sv}", P(spec), "sh", P(id) P(stream)),
         METHOD("Resize", "uu", P(rows) P(columns), "", NONE),
@@ -373,6 +413,7 @@ static const sd_bus_vtable method_vtable[] = {
         METHOD("Export", "h", P(tar), "o", P(job)),
         METHOD("AddMount", "a{sv}a{sv}", P(mount) P(options), "", NONE),
         METHOD("RemoveMount", "sa{sv}", P(target) P(options), "", NONE),
+        METHOD("Update", "a{sv}a{sv}", P(changes) P(options), "asas", P(applied_live) P(at_next_start)),
         METHOD("Commit", "sa{sv}", P(reference) P(options), "o", P(job)),
 };
 static const sd_bus_vtable vtable_end = SD_BUS_VTABLE_END;

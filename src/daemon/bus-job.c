@@ -158,7 +158,9 @@ static int append_entries(sd_bus_message *m, const Job *job) {
                                              "Size", "t", result->size, "Mode", "t", result->mode,
                                              "Modified", "t", result->modified, "LinkTarget", "s",
                                              strempty(result->link_target));
-        if (streq(job->type, "save") || streq(job->type, "export"))
+        if (streq(job->type, "volume-create"))
+                return sd_bus_message_append(m, "{sv}", "Name", "s", strempty(result->name));
+        if (streq(job->type, "save") || endswith(job->type, "export") || streq(job->type, "volume-import"))
                 return sd_bus_message_append(m, "{sv}", "Size", "t", result->size);
         return 0;
 }

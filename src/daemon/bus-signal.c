@@ -62,6 +62,14 @@ static void image_changed(Manager *manager, Image *image) {
         emit_changed(manager, image_path(image->record.digest), IMAGE_INTERFACE, properties);
 }
 
+static void volume_added(Manager *manager, Volume *volume) {
+        emit_object(manager, volume_path(volume), true);
+}
+
+static void volume_removed(Manager *manager, Volume *volume) {
+        emit_object(manager, volume_path(volume), false);
+}
+
 static void job_added(Manager *manager, Job *job) {
         emit_object(manager, job_path(job), true);
 }
@@ -115,4 +123,5 @@ static void event(Manager *manager, const char *type, const char *action, const 
 const ManagerHooks daemon_hooks = {
         container_added, container_removed, container_changed, image_added,  image_removed, image_changed,
         job_added,       job_removed,       job_changed,       job_progress, event,
+        volume_added,    volume_removed,
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "daemon.h"
 #include "log.h"
+#include "manager-volumes.h"
 #include "string-util.h"
 #include "strv.h"
 
@@ -32,6 +33,8 @@ static const Field prune_images_fields[] = {
 static const ObjectType prune_images_type = { "options", sizeof(PruneOptions), prune_images_fields };
 
 static const Field prune_containers_fields[] = { COMMON_FIELDS, {} };
+static const Field prune_volumes_fields[] = { COMMON_FIELDS, { "All", FIELD_BOOL, W(all) }, {} };
+static const ObjectType prune_volumes_type = { "options", sizeof(PruneOptions), prune_volumes_fields };
 static const ObjectType prune_containers_type = { "options", sizeof(PruneOptions), prune_containers_fields };
 
 /* The images are forgotten at once; the job deletes what nobody needs any more. */
@@ -73,22 +76,32 @@ int method_prune_images(Call *call, Error *error) {
         return r;
 }
 
-int method_prune_containers(Call *call, Error *error) {
+typedef int (*Pruner)(Manager *manager, const PruneImagesOptions *options, PruneResult *ret, Error *error);
+
+static int reply_pruned(Call *call, const ObjectType *type, Pruner prune, Error *error) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         _cleanup_(prune_result_done) PruneResult result = {};
         PruneOptions options;
 
-        int r = call_read_options(call, &prune_containers_type, &options, error);
+        int r = call_read_options(call, type, &options, error);
         if (r < 0)
                 return r;
-        r = manager_prune_containers(call->daemon->manager, &options.what, &result, error);
-        object_done(&prune_containers_type, &options);
+        r = prune(call->daemon->manager, &options.what, &result, error);
+        object_done(type, &options);
         if (r < 0)
                 return r;
         if ((r = sd_bus_message_new_method_return(call->message, &reply)) < 0 ||
             (r = sd_bus_message_append_strv(reply, result.deleted)) < 0)
                 return error_set_errno(error, r, "cannot reply");
         return sd_bus_send(NULL, reply, NULL);
+}
+
+int method_prune_containers(Call *call, Error *error) {
+        return reply_pruned(call, &prune_containers_type, manager_prune_containers, error);
+}
+
+int method_prune_volumes(Call *call, Error *error) {
+        return reply_pruned(call, &prune_volumes_type, manager_prune_volumes, error);
 }
 
 /* ---- reports ---- */

@@ -16,16 +16,19 @@
 #define CONTAINER_PATH BERTH_PATH "/container"
 #define IMAGE_PATH BERTH_PATH "/image"
 #define JOB_PATH BERTH_PATH "/job"
+#define VOLUME_PATH BERTH_PATH "/volume"
 #define MANAGER_INTERFACE "org.berth1.Manager"
 #define CONTAINER_INTERFACE "org.berth1.Container"
 #define IMAGE_INTERFACE "org.berth1.Image"
 #define JOB_INTERFACE "org.berth1.Job"
+#define VOLUME_INTERFACE "org.berth1.Volume"
 
 /* polkit actions */
 #define ACTION_INSPECT "org.berth1.inspect"
 #define ACTION_MANAGE_CONTAINERS "org.berth1.manage-containers"
 #define ACTION_ENTER_CONTAINER "org.berth1.enter-container"
 #define ACTION_MANAGE_IMAGES "org.berth1.manage-images"
+#define ACTION_MANAGE_VOLUMES "org.berth1.manage-volumes"
 
 typedef struct Daemon {
         sd_event *event;
@@ -76,11 +79,13 @@ int bus_manager_add(Daemon *daemon);
 int bus_container_add(Daemon *daemon);
 int bus_image_add(Daemon *daemon);
 int bus_job_add(Daemon *daemon);
+int bus_volume_add(Daemon *daemon);
 extern const ManagerHooks daemon_hooks; /* bus-signal.c */
 
 char *container_path(const Container *container);
 char *image_path(const char *digest);
 char *job_path(const Job *job);
+char *volume_path(const Volume *volume);
 Daemon *daemon_of_container(const Container *container);
 
 /* All properties of org.berth1.Container as a{sv}. */
@@ -107,6 +112,10 @@ int method_stat_path(Call *call, Error *error);
 int method_add_mount(Call *call, Error *error);
 int method_remove_mount(Call *call, Error *error);
 
+/* ---- bus-container-update.c ---- */
+
+int method_update(Call *call, Error *error);
+
 /* ---- bus-image-jobs.c: the same, of the manager ---- */
 
 int method_pull_image(Call *call, Error *error);
@@ -118,8 +127,15 @@ int method_save_images(Call *call, Error *error);
 
 int method_prune_images(Call *call, Error *error);
 int method_prune_containers(Call *call, Error *error);
+int method_prune_volumes(Call *call, Error *error);
 int method_disk_usage(Call *call, Error *error);
 int method_verify(Call *call, Error *error);
+
+/* ---- bus-volume.c ---- */
+
+int method_create_volume(Call *call, Error *error);
+int method_get_volume(Call *call, Error *error);
+int method_list_volumes(Call *call, Error *error);
 
 /* ---- bus-manifest.c ---- */
 

@@ -117,7 +117,7 @@ int manager_prune_containers(Manager *m, const PruneImagesOptions *options, Prun
                         continue;
                 r = strv_extend(&result.deleted, all[i]->spec.name);
                 if (r >= 0 && !options->dry_run)
-                        r = container_remove(all[i], false, on_removed, NULL, error);
+                        r = container_remove(all[i], false, false, on_removed, NULL, error);
         }
         m->many_removals = false;
         if (r < 0)

@@ -14,7 +14,7 @@
 /* So many names are sent to a worker in one request (WORKER_PACKET_MAX). */
 #define NAMES_MAX 1000
 
-/* ---- directories of removed containers ---- */
+/* ---- directories of removed containers and volumes ---- */
 
 /* Counts down *budget; false when it does not suffice. */
 static bool tree_is_small(int dir_fd, const char *path, unsigned depth, unsigned *budget) {
@@ -40,7 +40,7 @@ static void on_removed(const Error *error, void *userdata) {
 
         m->remover = NULL;
         if (error)
-                log_warning("Failed to delete the files of removed containers: %s", error_text(error));
+                log_warning("Failed to delete the files of what was removed: %s", error_text(error));
         empty_trash(m);
 }
 
@@ -66,23 +66,23 @@ static void empty_trash(Manager *m) {
                 r = free_and_strdup(&request.state_directory, STATE_DIRECTORY);
         size_t n = MIN(strv_length(m->trash), (size_t) NAMES_MAX);
         for (size_t i = 0; r >= 0 && i < n; i++)
-                r = strv_consume(&request.paths, string_join(STATE_DIRECTORY "/containers/", m->trash[i]));
+                r = strv_consume(&request.paths, string_join(STATE_DIRECTORY "/", m->trash[i]));
         if (r >= 0)
                 r = worker_start(m->event, &request, NULL, 0, &hooks, m, &m->remover, &error);
         if (r < 0)
-                log_warning("Failed to delete the files of removed containers: %s", error_text(&error));
+                log_warning("Failed to delete the files of what was removed: %s", error_text(&error));
         else
                 forget_trash(m, n);
         object_done(&worker_request_type, &request);
 }
 
-void manager_remove_tree(Manager *m, const char *name) {
+void manager_remove_tree(Manager *m, const char *path) {
         unsigned budget = SMALL_TREE;
 
-        if (!m->many_removals && tree_is_small(m->context.containers_fd, name, 0, &budget) &&
-            remove_tree_at(m->context.containers_fd, name) >= 0)
+        if (!m->many_removals && tree_is_small(m->state_fd, path, 0, &budget) &&
+            remove_tree_at(m->state_fd, path) >= 0)
                 return;
-        if (strv_extend(&m->trash, name) < 0)
+        if (strv_extend(&m->trash, path) < 0)
                 log_oom(); /* the next start of berthd finds it */
         empty_trash(m);
 }

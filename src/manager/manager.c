@@ -6,6 +6,7 @@
 #include "file-util.h"
 #include "job.h"
 #include "log.h"
+#include "manager-volumes.h"
 #include "string-util.h"
 #include "strv.h"
 
@@ -20,8 +21,10 @@ static void on_changed(Container *c, const char *const *properties) {
 
         if (!c->reserved)
                 m->hooks->container_changed(m, c, properties);
-        if (!container_is_active(c))
+        if (!container_is_active(c)) {
                 manager_end_logs(m, c);
+                manager_release_volumes(m);
+        }
 }
 
 static char **event_attributes(const Container *c, char *const *attributes) {
@@ -54,7 +57,17 @@ static void on_removed(Container *c) {
         HASH_DELETE(by_name, m->containers_by_name, c);
         manager_detach_jobs(m, c);
         manager_end_logs(m, c);
+        if (c->remove_volumes)
+                manager_remove_anonymous(m, &c->spec);
         container_free(c);
+}
+
+static Container *on_find(void *owner, const char *id) {
+        Manager *m = owner;
+        Container *c;
+
+        HASH_FIND(by_id, m->containers_by_id, id, strlen(id), c);
+        return c;
 }
 
 static bool on_unit_is_taken(void *owner, const char *unit) {
@@ -68,7 +81,10 @@ static bool on_unit_is_taken(void *owner, const char *unit) {
 }
 
 static void on_remove_tree(void *owner, const char *name) {
-        manager_remove_tree(owner, name);
+        _cleanup_free_ char *path = string_join("containers/", name);
+
+        if (path)
+                manager_remove_tree(owner, path);
 }
 
 static void on_request_stop(const char *unit, void *userdata) {
@@ -111,10 +127,12 @@ int manager_new(sd_event *event, sd_bus *bus, const ManagerHooks *hooks, void *u
                         .event_happened = manager_tell_container,
                         .removed = on_removed,
                         .unit_is_taken = on_unit_is_taken,
+                        .find = on_find,
                         .remove_tree = on_remove_tree,
                 },
         };
         TAILQ_INIT(&m->jobs);
+        TAILQ_INIT(&m->volume_works);
         TAILQ_INIT(&m->log_readers);
         int r = systemd_new(bus, on_request_stop, m, &m->systemd);
         if (r >= 0)
@@ -135,6 +153,7 @@ Manager *manager_free(Manager *m) {
         while (!TAILQ_EMPTY(&m->jobs))
                 job_free(TAILQ_FIRST(&m->jobs));
         manager_end_logs(m, NULL);
+        manager_drop_volume_works(m);
         worker_abandon(m->pruner);
         worker_abandon(m->remover);
         HASH_CLEAR(by_name, m->containers_by_name);
@@ -142,6 +161,7 @@ Manager *manager_free(Manager *m) {
                 HASH_DELETE(by_id, m->containers_by_id, c);
                 container_free(c);
         }
+        volumes_close(m->volumes);
         networks_free(m->networks);
         shims_free(m->shims);
         systemd_free(m->systemd);
@@ -203,13 +223,37 @@ static void load_container(Manager *m, const char *id) {
         TAKE_PTR(c);
 }
 
+/* Those whose removal was cut off are finished with once all others are known. */
+static void finish_removals(Manager *m) {
+        STRV_FOREACH(path, m->trash) {
+                const char *name = startswith(*path, "containers/");
+                if (name && startswith(name, REMOVED_WITH_VOLUMES))
+                        manager_finish_removal(m, name);
+        }
+}
+
+static int load_volumes(Manager *m, Error *error) {
+        _cleanup_strv_free_ char **leftovers = NULL;
+
+        int r = volumes_open(m->state_fd, &m->volumes, &leftovers, error);
+        if (r < 0)
+                return r;
+        m->context.volumes = m->volumes;
+        for (Volume *volume = m->volumes->by_name; volume; volume = volume->hh.next)
+                volume->owner = m;
+        STRV_FOREACH(path, leftovers)
+                if (strv_consume(&m->trash, string_join(VOLUMES_FOLDER "/", *path)) < 0)
+                        return error_set_errno(error, -ENOMEM, "cannot load the volumes");
+        return 0;
+}
+
 static int load_containers(Manager *m, Error *error) {
         _cleanup_closedir_ DIR *dir = opendir_at(m->context.containers_fd, ".");
         struct dirent *entry;
 
         while (dir && (entry = readdir_no_dot(dir)))
                 if (startswith(entry->d_name, ".tmp-")) {
-                        if (strv_extend(&m->trash, entry->d_name) < 0)
+                        if (strv_consume(&m->trash, string_join("containers/", entry->d_name)) < 0)
                                 return error_set_errno(error, -ENOMEM, "cannot load the containers");
                 } else
                         load_container(m, entry->d_name);
@@ -267,7 +311,7 @@ int manager_load(Manager *m, Error *error) {
                 return r;
         m->context.images = m->images;
         m->context.networks = m->networks;
-        if ((r = load_containers(m, error)) < 0)
+        if ((r = load_volumes(m, error)) < 0 || (r = load_containers(m, error)) < 0)
                 return r;
         HASH_ITER(by_id, m->containers_by_id, c, next)
                 if (container_update_effective(c) < 0)
@@ -276,6 +320,9 @@ int manager_load(Manager *m, Error *error) {
         adopt_addresses(m);
         HASH_ITER(by_id, m->containers_by_id, c, next)
                 container_recover(c);
+        finish_removals(m);
+        manager_settle_volumes(m);
+        manager_release_volumes(m);
         return 0;
 }
 

@@ -11,6 +11,7 @@
 #include "daemon-conf.h"
 #include "image-store.h"
 #include "network.h"
+#include "volume-store.h"
 #include "worker-process.h"
 
 #define CONTAINERS_MAX 20000
@@ -19,6 +20,7 @@
 
 typedef struct Manager Manager;
 typedef struct Job Job;
+typedef struct VolumeWork VolumeWork;
 
 typedef struct ManagerHooks {
         void (*container_added)(Manager *manager, Container *container);
@@ -35,6 +37,8 @@ typedef struct ManagerHooks {
         /* attributes: a map */
         void (*event)(Manager *manager, const char *type, const char *action, const char *id,
                       char *const *attributes);
+        void (*volume_added)(Manager *manager, Volume *volume);
+        void (*volume_removed)(Manager *manager, Volume *volume); /* it is still there */
 } ManagerHooks;
 
 struct Manager {
@@ -48,6 +52,8 @@ struct Manager {
         ContainerContext context;
         ImageStore *images;
         Networks *networks;
+        Volumes *volumes;
+        TAILQ_HEAD(, VolumeWork) volume_works;
         Systemd *systemd;
         Shims *shims;
 
@@ -62,7 +68,7 @@ struct Manager {
         WorkerProcess *pruner;  /* deletes such files, or sweeps: no job may add images meanwhile, … */
         bool pruner_released;   /* … until it only deletes what has no name any more */
         bool many_removals;     /* containers go in numbers: their files are all left to a worker */
-        char **trash;           /* names in containers/ that are to be deleted */
+        char **trash;           /* paths in the state directory that are to be deleted */
         WorkerProcess *remover; /* deletes some of them */
         size_t n_log_readers;
         TAILQ_HEAD(, LogReader) log_readers;
@@ -98,6 +104,11 @@ int manager_create_container(Manager *manager, const char *name, ContainerSpec *
 int manager_rename_container(Manager *manager, Container *container, const char *new_name,
                              ContainerDone done, void *userdata, Error *error);
 
+/* Whether the container could have these fields of another specification, see container_update(). Completes *changes, whose
+ * mounts get what others decide. */
+int manager_check_update(Manager *manager, const Container *container, ContainerSpec *changes,
+                         char *const *names, Error *error);
+
 /* The image that a container can be made of: of an index, that for this machine. */
 int manager_find_runnable(Manager *manager, const char *name, Image **ret, Error *error);
 
@@ -110,8 +121,8 @@ int manager_complete_mount(Manager *manager, MountSpec *mount, Error *error);
 
 /* ---- manager-trash.c ---- */
 
-/* Deletes containers/NAME: at once when it is small, else by a worker. */
-void manager_remove_tree(Manager *manager, const char *name);
+/* Deletes a path of the state directory: at once when it is small, else by a worker. */
+void manager_remove_tree(Manager *manager, const char *path);
 /* Deletes what only the removed image needed, as soon as no job adds images. Copies the record. */
 void manager_prune_image(Manager *manager, const ImageRecord *record);
 void manager_sweep(Manager *manager);
@@ -188,3 +199,11 @@ int manager_read_logs(Manager *manager, Container *container, const LogsOptions 
                       Error *error);
 /* Its followers get the end. */
 void manager_end_logs(Manager *manager, Container *container);
+
+/* ---- manager-namespaces.c ---- */
+
+/* Checks what a new container's specification says of namespaces, and turns names of containers into ids. Returns 1 when its
+ * user ids are those of another container, whose namespaces it shares. */
+int manager_complete_namespaces(Manager *manager, ContainerSpec *spec, Error *error);
+/* Its user ids, once it has an id. ERROR_IN_USE when those that it asks for are taken. */
+int manager_choose_ids(Manager *manager, ContainerSpec *spec, Error *error);

@@ -155,6 +155,7 @@ int verb_volume_create(Worker *worker, Error *error) {
                 (void) remove_tree_at(volumes_fd, temporary);
                 return r;
         }
+        result.name = worker->request.volume.name;
         return report_result(worker, &result, error);
 }
 
