@@ -176,15 +176,20 @@ int account_resolve(const char *user, const char *passwd, const char *group, Acc
         return 0;
 }
 
-/* A stranger made these files: a FIFO or a device in their place must not hold init up. */
+/* A stranger made these files: a FIFO or a device in their place must not hold init up, and just to open a device can do
+ * something (a watchdog starts to count), so it is looked at before. */
 static int read_account_file(const char *path, char **ret) {
         struct stat st;
-        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 
-        if (fd < 0 && (errno == ENOENT || errno == ENOTDIR)) {
+        if (stat(path, &st) < 0) {
+                if (errno != ENOENT && errno != ENOTDIR)
+                        return negative_errno();
                 *ret = strdup("");
                 return *ret ? 0 : -ENOMEM;
         }
+        if (!S_ISREG(st.st_mode))
+                return -EBADF;
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         if (fd < 0 || fstat(fd, &st) < 0)
                 return negative_errno();
         if (!S_ISREG(st.st_mode))

@@ -86,7 +86,25 @@ static int attach_wanted(PlanContext *context, const Op *op, int fd, Error *erro
         return r < 0 ? error_set_errno(error, r, "cannot tell the shim of the mount on %s", op->target) : 0;
 }
 
+/* What is masked and made read-only is found by these names, so they must be what an image says they are: directories. */
+static int refuse_link(PlanContext *context, const Op *op, Error *error) {
+        struct stat st;
+        _cleanup_close_ int fd = open_in_root(context->root, op->target, O_PATH | O_NOFOLLOW, 0);
+
+        if (fd == -ENOENT)
+                return 0;
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return error_set_errno(error, fd < 0 ? fd : negative_errno(), "cannot open %s", op->target);
+        if (!S_ISDIR(st.st_mode))
+                return error_set(error, ERROR_INVALID, "%s in the image must be a directory", op->target);
+        return 0;
+}
+
 static int apply_file_system(PlanContext *context, const Op *op, Error *error) {
+        int r = op->of_spec ? 0 : refuse_link(context, op, error);
+
+        if (r < 0)
+                return r;
         _cleanup_close_ int fd = file_system_make(op->source, op->data, op->attributes, error);
 
         if (fd < 0)
@@ -98,7 +116,26 @@ static int apply_file_system(PlanContext *context, const Op *op, Error *error) {
                            : mount_attach(fd, context->root, op->target, TARGET_DIRECTORY, error);
 }
 
+/* Without a user namespace the container's root could change the mode of the host's own node. */
+static int make_device(PlanContext *context, const Op *op, Error *error) {
+        const char *name;
+        struct stat st;
+
+        if (stat(op->source, &st) < 0)
+                return error_set_errno(error, negative_errno(), "cannot open the device %s", op->source);
+        _cleanup_close_ int parent = root_open_parent(context->root, op->target, &name);
+        if (parent < 0)
+                return error_set_errno(error, parent, "cannot make the device %s", op->target);
+        if (mknodat(parent, name, st.st_mode, st.st_rdev) < 0 ||
+            fchownat(parent, name, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) < 0 ||
+            fchmodat(parent, name, st.st_mode & 07777, 0) < 0)
+                return error_set_errno(error, negative_errno(), "cannot make the device %s", op->target);
+        return 0;
+}
+
 static int apply_device(PlanContext *context, const Op *op, Error *error) {
+        if (context->spec->uid_count == 0)
+                return make_device(context, op, error);
         _cleanup_close_ int fd = open_tree(AT_FDCWD, op->source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 
         if (fd < 0)
@@ -152,21 +189,17 @@ static int apply_chown(PlanContext *context, const Op *op, Error *error) {
 
 static int apply_console(PlanContext *context, const Op *op, Error *error) {
         _cleanup_close_ int master = -EBADF;
-        char path[64];
-        unsigned number;
 
         int r = pty_open(context->root, &master, &context->terminal);
-        if (r >= 0)
-                r = pty_number(master, &number);
         if (r < 0)
                 return error_set_errno(error, r, "cannot make a terminal");
         if (context->spec->rows > 0 && context->spec->columns > 0)
                 (void) pty_resize(master, context->spec->rows, context->spec->columns);
 
-        snprintf(path, sizeof(path), "dev/pts/%u", number);
-        _cleanup_close_ int fd = open_tree(context->root, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+        _cleanup_close_ int fd =
+                open_tree(context->terminal, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
         if (fd < 0)
-                return error_set_errno(error, negative_errno(), "cannot open the terminal /%s", path);
+                return error_set_errno(error, negative_errno(), "cannot open the terminal");
         r = mount_attach(fd, context->root, op->target, TARGET_FILE, error);
         if (r < 0)
                 return r;
@@ -217,7 +250,8 @@ static int apply_mask(PlanContext *context, const Op *op, Error *error) {
         if (S_ISDIR(st.st_mode))
                 cover = open_empty(context, error);
         else {
-                cover = open_tree(context->root, "dev/null", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+                /* The host's: the container's /dev may be a volume by now, with anything in it. */
+                cover = open_tree(AT_FDCWD, "/dev/null", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
                 if (cover < 0)
                         return error_set_errno(error, negative_errno(), "cannot open /dev/null");
         }

@@ -32,10 +32,6 @@ int pty_open(int root_fd, int *ret_master, int *ret_slave) {
         return 0;
 }
 
-int pty_number(int master, unsigned *ret) {
-        return ioctl(master, TIOCGPTN, ret) < 0 ? negative_errno() : 0;
-}
-
 int pty_resize(int fd, unsigned rows, unsigned columns) {
         struct winsize size = { .ws_row = MIN(rows, (unsigned) UINT16_MAX),
                                 .ws_col = MIN(columns, (unsigned) UINT16_MAX) };

@@ -5,8 +5,6 @@
 
 /* A new terminal out of the devpts instance that is mounted on dev/pts below root_fd (a container's). */
 int pty_open(int root_fd, int *ret_master, int *ret_slave);
-/* The name of the slave in devpts, as a number. */
-int pty_number(int master, unsigned *ret);
 int pty_resize(int fd, unsigned rows, unsigned columns);
 /* In a new child: a session of its own with this terminal as its controlling one. */
 int pty_take(int slave);
