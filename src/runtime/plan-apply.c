@@ -37,7 +37,7 @@ static int receive_mount(PlanContext *context, const Op *op, Error *error) {
         int fd;
 
         if (context->next_source < context->n_sources)
-                return TAKE_FD(context->sources[context->next_source++]);
+                return context->sources[context->next_source++];
         int r = child_expect(context->channel, CHILD_MOUNT, &fd);
         return r < 0 ? error_set_errno(error, r, "the shim did not send the mount of %s", op->source) : fd;
 }
