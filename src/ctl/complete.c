@@ -52,6 +52,19 @@ static int offer_images(Ctl *ctl, char ***ret) {
         return r;
 }
 
+static int offer_volumes(Ctl *ctl, char ***ret) {
+        _cleanup_json_ json_t *list = NULL;
+        _cleanup_error_ Error ignored = {};
+        json_t *item;
+        size_t i;
+
+        int r = ctl_list(ctl, "ListVolumes", NULL, NULL, &list, &ignored);
+        json_array_foreach(list, i, item)
+                if (r >= 0)
+                        r = strv_extend(ret, json_text(item, "Name"));
+        return r;
+}
+
 /* The folder of a container that runs here, without asking anybody. */
 static int offer_folder(const json_t *properties, const char *folder, const char *prefix, char ***ret) {
         char root[64];
@@ -146,6 +159,8 @@ int ctl_complete(void *context, WordKind kind, const char *word, char ***ret) {
                                 return r;
                 return 0;
         }
+        case WORD_VOLUME:
+                return offer_volumes(context, ret);
         case WORD_REGISTRY:
                 return ctl_list_logins(ret);
         default:

@@ -17,6 +17,7 @@
 #define CONTAINER_INTERFACE "org.berth1.Container"
 #define IMAGE_INTERFACE "org.berth1.Image"
 #define JOB_INTERFACE "org.berth1.Job"
+#define VOLUME_INTERFACE "org.berth1.Volume"
 
 /* D-Bus timeouts: of what answers at once, and of what takes as long as it takes. */
 #define CALL_SHORT (90 * UINT64_C(1000000))

@@ -32,8 +32,8 @@ const Option wait_options[] = {
 const Option rm_options[] = {
         { 'f', "force", NULL, "Kill it when it runs; one that does not exist is no error", option_flag,
           O(force) },
+        { 'v', "volumes", NULL, "With its anonymous volumes", option_flag, O(volumes) },
         { 'l', "link", NULL, NULL, option_flag, O(link) },
-        { 'v', "volumes", NULL, NULL, option_flag, O(volumes) },
         {},
 };
 

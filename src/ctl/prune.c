@@ -40,6 +40,12 @@ const Option prune_image_options[] = {
         {},
 };
 
+const Option prune_volume_options[] = {
+        { 'a', "all", NULL, "Also volumes that have names, if no container has them", option_flag, O(all) },
+        COMMON_OPTIONS,
+        {},
+};
+
 const Option prune_system_options[] = {
         { 'a', "all", NULL, "Also images that have names, if no container uses them", option_flag, O(all) },
         COMMON_OPTIONS,
@@ -93,14 +99,14 @@ static int parse_filters(const PruneOptions *o, PruneFilter *ret, Error *error) 
         return 0;
 }
 
-static int append_options(sd_bus_message *m, const PruneFilter *filter, bool images) {
+static int append_options(sd_bus_message *m, const PruneFilter *filter, bool all, bool policy) {
         int r;
 
         if ((r = sd_bus_message_open_container(m, 'a', "{sv}")) < 0 ||
             (r = sd_bus_message_append(m, "{sv}{sv}", "DryRun", "b", filter->dry_run, "Until", "t",
                                        filter->until)) < 0 ||
-            (images && (r = sd_bus_message_append(m, "{sv}{sv}", "All", "b", filter->all, "Policy", "b",
-                                                  filter->policy)) < 0) ||
+            (all && (r = sd_bus_message_append(m, "{sv}", "All", "b", filter->all)) < 0) ||
+            (policy && (r = sd_bus_message_append(m, "{sv}", "Policy", "b", filter->policy)) < 0) ||
             (r = bus_append_strv_entry(m, "Labels", filter->labels)) < 0 ||
             (r = bus_append_strv_entry(m, "ExceptLabels", filter->except_labels)) < 0)
                 return r;
@@ -118,7 +124,7 @@ static int prune_images(Ctl *ctl, PruneFilter *filter, bool dry_run, json_t **re
         int r = ctl_message_new(ctl, NULL, NULL, "PruneImages", &m, error);
         if (r < 0)
                 return r;
-        if ((r = append_options(m, filter, true)) < 0)
+        if ((r = append_options(m, filter, true, true)) < 0)
                 return error_set_errno(error, r, "cannot talk to berthd");
         if ((r = job_start(ctl, m, NULL, &job, NULL, error)) < 0 || (r = job_wait(&job, error)) < 0)
                 return r;
@@ -126,19 +132,25 @@ static int prune_images(Ctl *ctl, PruneFilter *filter, bool dry_run, json_t **re
         return 0;
 }
 
-static int prune_containers(Ctl *ctl, PruneFilter *filter, bool dry_run, char ***ret, Error *error) {
+/* *ret: the names of what goes. */
+static int prune_by(Ctl *ctl, const char *method, PruneFilter *filter, bool all, bool dry_run, char ***ret,
+                    Error *error) {
         _cleanup_message_ sd_bus_message *m = NULL, *reply = NULL;
 
         filter->dry_run = dry_run;
-        int r = ctl_message_new(ctl, NULL, NULL, "PruneContainers", &m, error);
+        int r = ctl_message_new(ctl, NULL, NULL, method, &m, error);
         if (r < 0)
                 return r;
-        if ((r = append_options(m, filter, false)) < 0)
+        if ((r = append_options(m, filter, all, false)) < 0)
                 return error_set_errno(error, r, "cannot talk to berthd");
         if ((r = ctl_call(ctl, m, CALL_FOR_EVER, &reply, error)) < 0)
                 return r;
         r = sd_bus_message_read_strv(reply, ret);
         return r < 0 ? error_set_errno(error, r, "cannot understand berthd") : 0;
+}
+
+static int prune_containers(Ctl *ctl, PruneFilter *filter, bool dry_run, char ***ret, Error *error) {
+        return prune_by(ctl, "PruneContainers", filter, false, dry_run, ret, error);
 }
 
 /* What the files of these containers take. Where it can't be known (over ssh), 0. */
@@ -178,7 +190,7 @@ static void list_images(const json_t *result, const char *name_prefix, const cha
                 printf("%s%s\n", digest_prefix, json_string_value(item));
 }
 
-static void list_containers(char **names, const char *prefix) {
+static void list_names(char **names, const char *prefix) {
         STRV_FOREACH(name, names)
                 printf("%s%s\n", prefix, *name);
 }
@@ -230,7 +242,7 @@ static void print_plan(Ctl *ctl, const PruneOptions *o, const Plan *plan) {
         if (plan->containers) {
                 if (!ctl->quiet)
                         puts(o->dry_run ? "Containers that would be removed:" : "Containers to be removed:");
-                list_containers(plan->containers, indent);
+                list_names(plan->containers, indent);
         }
         if (count_images(plan) > 0) {
                 if (!ctl->quiet)
@@ -278,7 +290,7 @@ static int carry_out(Ctl *ctl, const PruneOptions *o, PruneFilter *filter, bool 
                 int r = prune_containers(ctl, filter, false, &removed, error);
                 if (r < 0)
                         return r;
-                list_containers(removed, ctl->quiet ? "" : "Removed ");
+                list_names(removed, ctl->quiet ? "" : "Removed ");
         }
         if (images) {
                 int r = prune_images(ctl, filter, false, &result, error);
@@ -326,4 +338,66 @@ int verb_prune_images(void *context, char **arguments, void *options, Error *err
 
 int verb_prune(void *context, char **arguments, void *options, Error *error) {
         return prune(context, options, true, true, error);
+}
+
+/* ---- volumes ---- */
+
+static uint64_t volumes_size(Ctl *ctl, char **names) {
+        _cleanup_json_ json_t *report = NULL;
+        _cleanup_error_ Error ignored = {};
+        uint64_t size = 0;
+        json_t *measured;
+        size_t i;
+
+        if (strv_isempty(names) || ctl->host ||
+            job_report(ctl, "DiskUsage", NULL, NULL, NULL, NULL, &report, &ignored) < 0)
+                return 0;
+        json_array_foreach(json_object_get(report, "Volumes"), i, measured)
+                if (strv_contains(names, json_text(measured, "Name")))
+                        size += json_number(measured, "Size");
+        return size;
+}
+
+static int confirm_volumes(const PruneOptions *o, char **names, uint64_t size, Error *error) {
+        size_t n = strv_length(names);
+        char text[HUMAN_MAX];
+
+        if (n == 0)
+                return 1;
+        _cleanup_free_ char *question =
+                format_string("Remove %zu volume%s with all files in %s, %s?", n, n == 1 ? "" : "s",
+                              n == 1 ? "it" : "them", format_size(size, text));
+        return question ? ask(o, question, error) : -ENOMEM;
+}
+
+int verb_prune_volumes(void *context, char **arguments, void *options, Error *error) {
+        _cleanup_strv_free_ char **planned = NULL, **removed = NULL;
+        _cleanup_(prune_filter_done) PruneFilter filter = {};
+        const PruneOptions *o = options;
+        Ctl *ctl = context;
+
+        int r = parse_filters(o, &filter, error);
+        if (r < 0 || (r = prune_by(ctl, "PruneVolumes", &filter, true, true, &planned, error)) < 0)
+                return r;
+        uint64_t size = volumes_size(ctl, planned);
+        if ((o->dry_run || !o->force) && planned) {
+                if (!ctl->quiet)
+                        puts(o->dry_run ? "Volumes that would be removed:" : "Volumes to be removed:");
+                list_names(planned, ctl->quiet ? "" : "  ");
+        }
+        if (o->dry_run) {
+                print_total(ctl, o, size);
+                return EXIT_SUCCESS;
+        }
+        r = confirm_volumes(o, planned, size, error);
+        if (r < 0)
+                return error_set_errno(error, r, "cannot ask");
+        if (r == 0)
+                return error_set(error, ERROR_CANCELLED, "nothing was removed");
+        r = prune_by(ctl, "PruneVolumes", &filter, true, false, &removed, error);
+        if (r < 0)
+                return r;
+        list_names(removed, ctl->quiet ? "" : "Removed ");
+        print_total(ctl, o, size);
+        return EXIT_SUCCESS;
 }

@@ -7,6 +7,7 @@
 #define CONTAINERS "Containers"
 #define INSIDE "Inside a container"
 #define IMAGES "Images"
+#define VOLUMES "Volumes"
 #define SYSTEM "The system"
 
 #define OPTIONS(...)              \
@@ -269,6 +270,40 @@ static const Verb verbs[] = {
           "What is here is shown as it is here; else the registry is asked, and nothing is pulled.", 1, 1,
           .first = WORD_IMAGE, .options = OPTIONS(manifest_inspect_options),
           .options_size = sizeof(ManifestOptions), .run = verb_manifest_inspect },
+
+        /* ---- volumes ---- */
+        { "volume ls", "volume list", VOLUMES, NULL, "", "List volumes", NULL, 0, 0,
+          .options = OPTIONS(volume_list_options), .options_size = sizeof(VolumeOptions),
+          .done = volume_options_done, .run = verb_volume_list },
+        { "volume create", NULL, VOLUMES, NULL, "[VOLUME]", "Make a volume",
+          "Its name is printed. Without one it is an anonymous one, which prune removes. One that is there "
+          "already is fine, if it is as asked for. run -v makes missing volumes by itself.",
+          0, 1, .options = OPTIONS(volume_create_options), .options_size = sizeof(VolumeOptions),
+          .done = volume_options_done, .run = verb_volume_create },
+        { "volume inspect", "volume show", VOLUMES, NULL, "VOLUME…", "Show all that is known of volumes, as JSON",
+          NULL, 1, VERB_ANY, .first = WORD_VOLUME, .more = WORD_VOLUME, .options = OPTIONS(volume_show_options),
+          .options_size = sizeof(VolumeOptions), .run = verb_volume_show },
+        { "volume rm", "volume remove", VOLUMES, NULL, "VOLUME…", "Remove volumes, with their files",
+          "Not those that a container has, running or not.", 1, VERB_ANY, .first = WORD_VOLUME,
+          .more = WORD_VOLUME, .options = OPTIONS(volume_remove_options), .options_size = sizeof(VolumeOptions),
+          .run = verb_volume_remove },
+        { "volume prune", NULL, VOLUMES, NULL, "", "Remove volumes that no container has",
+          "The anonymous ones; with --all also those with a name. It says which and how much, and asks first.",
+          0, 0, .options = OPTIONS(prune_volume_options), .options_size = sizeof(PruneOptions),
+          .done = prune_options_done, .run = verb_prune_volumes },
+        { "volume rename", NULL, VOLUMES, NULL, "VOLUME NAME", "Give a volume another name",
+          "Only while no container has it.", 2, 2, .first = WORD_VOLUME, .run = verb_volume_rename },
+        { "volume clone", NULL, VOLUMES, NULL, "VOLUME [NAME]", "Make a copy of a volume",
+          "Where the file system can (btrfs, xfs), they share what is the same in both. A container that "
+          "writes meanwhile may leave a file half old, half new in it.",
+          1, 2, .first = WORD_VOLUME, .run = verb_volume_clone },
+        { "volume export", NULL, VOLUMES, NULL, "VOLUME", "Write a volume's files as a tar archive", NULL, 1, 1,
+          .first = WORD_VOLUME, .options = OPTIONS(volume_export_options),
+          .options_size = sizeof(VolumeOptions), .run = verb_volume_export },
+        { "volume import", NULL, VOLUMES, NULL, "VOLUME [FILE]",
+          "Unpack a tar archive (of a file, or from standard input) into a volume",
+          "What is there already stays, but where the archive has something of the same name.", 1, 2,
+          .first = WORD_VOLUME, .more = WORD_FILE, .run = verb_volume_import },
 
         /* ---- the system ---- */
         { "events", "system events", SYSTEM, NULL, "", "Show what happens, as it happens", NULL, 0, 0,

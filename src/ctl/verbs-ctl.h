@@ -50,6 +50,9 @@ typedef struct LifecycleOptions {
 } LifecycleOptions;
 extern const Option stop_options[], kill_options[], wait_options[], rm_options[];
 
+/* healthcheck.c */
+DECLARE_VERB(healthcheck_run);
+
 /* list.c */
 DECLARE_VERB(list);
 DECLARE_VERB(ps);
@@ -195,12 +198,31 @@ void search_options_done(void *options);
 DECLARE_VERB(prune);
 DECLARE_VERB(prune_containers);
 DECLARE_VERB(prune_images);
+DECLARE_VERB(prune_volumes);
 typedef struct PruneOptions {
         bool all, dry_run, force, policy;
         char **filters;
 } PruneOptions;
-extern const Option prune_container_options[], prune_image_options[], prune_system_options[];
+extern const Option prune_container_options[], prune_image_options[], prune_volume_options[], prune_system_options[];
 void prune_options_done(void *options);
+
+/* volume.c */
+DECLARE_VERB(volume_create);
+DECLARE_VERB(volume_list);
+DECLARE_VERB(volume_show);
+DECLARE_VERB(volume_remove);
+DECLARE_VERB(volume_rename);
+DECLARE_VERB(volume_clone);
+DECLARE_VERB(volume_export);
+DECLARE_VERB(volume_import);
+typedef struct VolumeOptions {
+        const char *driver, *size, *format, *output;
+        char **options, **labels, **filters;
+        bool force, ignored;
+} VolumeOptions;
+extern const Option volume_create_options[], volume_list_options[], volume_show_options[],
+        volume_remove_options[], volume_export_options[];
+void volume_options_done(void *options);
 
 /* verify.c */
 DECLARE_VERB(verify);

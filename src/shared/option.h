@@ -23,6 +23,7 @@ typedef enum WordKind {
         WORD_OBJECT,         /* a container or an image */
         WORD_CONTAINER_PATH, /* CONTAINER:PATH, or a local path */
         WORD_NETWORK,
+        WORD_VOLUME,
         WORD_REGISTRY, /* one that the user is logged in to */
 } WordKind;
 

@@ -15,7 +15,8 @@
  *
  *      {"Images":     [{"Digest": …, "Size": …, "SharedSize": …, "UniqueSize": …}, …],
  *       "ImagesSize": …,                 all of them, what they share counted once
- *       "Containers": [{"Id": …, "Size": …}, …]}
+ *       "Containers": [{"Id": …, "Size": …}, …],
+ *       "Volumes":    [{"Name": …, "Size": …}, …]}
  *
  * An image takes its blobs and its unpacked layers, as its record says; a container what it has written. */
 
@@ -25,7 +26,7 @@ static int out_of_memory(Error *error) {
         return error_set(error, ERROR_OUT_OF_MEMORY, "out of memory");
 }
 
-/* ---- containers ---- */
+/* ---- containers and volumes ---- */
 
 static int add_tree(int dir_fd, const char *path, unsigned depth, uint64_t *size);
 
@@ -61,39 +62,45 @@ static int add_tree(int dir_fd, const char *path, unsigned depth, uint64_t *size
         return r < 0 ? r : errno > 0 ? -errno : 0;
 }
 
-static int add_container(int containers_fd, const char *id, json_t *list) {
-        _cleanup_free_ char *upper = string_join(id, "/upper");
+/* A folder of objects, and where in each of them its files are. */
+typedef struct ObjectFolder {
+        const char *folder, *key, *identity, *files;
+} ObjectFolder;
+
+static int add_object(const ObjectFolder *kind, int folder_fd, const char *name, json_t *list) {
+        _cleanup_free_ char *files = string_join(name, kind->files);
         uint64_t size = 0;
 
-        if (!upper)
+        if (!files)
                 return -ENOMEM;
-        int r = add_tree(containers_fd, upper, 0, &size);
+        int r = add_tree(folder_fd, files, 0, &size);
         if (r < 0)
                 return r;
-        return json_array_append_new(list, json_pack("{s:s, s:I}", "Id", id, "Size", (json_int_t) size)) < 0
+        return json_array_append_new(
+                       list, json_pack("{s:s, s:I}", kind->identity, name, "Size", (json_int_t) size)) < 0
                        ? -ENOMEM
                        : 0;
 }
 
-static int add_containers(Worker *worker, json_t *report, Error *error) {
-        _cleanup_free_ char *path = string_join(worker->request.state_directory, "/containers");
+static int add_objects(Worker *worker, const ObjectFolder *kind, json_t *report, Error *error) {
+        _cleanup_free_ char *path = string_join(worker->request.state_directory, "/", kind->folder);
         _cleanup_closedir_ DIR *dir = path ? opendir_at(AT_FDCWD, path) : NULL;
         json_t *list = json_array();
         struct dirent *entry;
         int r = 0;
 
-        if (!path || json_object_set_new(report, "Containers", list) < 0)
+        if (!path || json_object_set_new(report, kind->key, list) < 0)
                 return out_of_memory(error);
         if (!dir)
                 return errno == ENOENT
                                ? 0
-                               : error_set_errno(error, negative_errno(), "can't read the containers");
+                               : error_set_errno(error, negative_errno(), "can't read the %s", kind->folder);
         while (r >= 0 && (entry = readdir_no_dot(dir)))
                 if (entry->d_name[0] != '.')
-                        r = add_container(dirfd(dir), entry->d_name, list);
+                        r = add_object(kind, dirfd(dir), entry->d_name, list);
         if (r == -ECANCELED)
                 return worker_set_cancelled(error);
-        return r < 0 ? error_set_errno(error, r, "can't measure the containers") : 0;
+        return r < 0 ? error_set_errno(error, r, "can't measure the %s", kind->folder) : 0;
 }
 
 /* ---- images ---- */
@@ -133,6 +140,10 @@ static int add_images(ContentStore *content, json_t *report, Error *error) {
 }
 
 int verb_usage(Worker *worker, Error *error) {
+        static const ObjectFolder kinds[] = {
+                { "containers", "Containers", "Id", "/upper" },
+                { "volumes", "Volumes", "Name", "/data" },
+        };
         _cleanup_(content_closep) ContentStore *content = NULL;
         _cleanup_json_ json_t *report = json_object();
 
@@ -141,7 +152,7 @@ int verb_usage(Worker *worker, Error *error) {
         int r = report_open_content(worker, &content, error);
         if (r >= 0)
                 r = add_images(content, report, error);
-        if (r >= 0)
-                r = add_containers(worker, report, error);
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(kinds); i++)
+                r = add_objects(worker, &kinds[i], report, error);
         return r < 0 ? r : report_document(worker, worker->fds[0], report, error);
 }
