@@ -23,12 +23,12 @@ static int set_up(const Shim *shim, const Plan *plan, PlanContext *context, Erro
 void init_run(const Shim *shim, const Plan *plan, int channel, const SessionPipes *pipes) {
         const LaunchSpec *spec = &shim->spec;
         PlanContext context = PLAN_CONTEXT_INIT;
+        const SyscallFilter *filter;
         Error error = {};
 
         int r = process_begin(channel, pipes);
         if (r < 0)
                 _exit(1);
-        const SyscallFilter *filter;
         context.spec = spec;
         context.channel = PROCESS_CHANNEL;
         r = process_read_filter(spec, &filter, &error);
@@ -47,10 +47,10 @@ void init_run(const Shim *shim, const Plan *plan, int channel, const SessionPipe
                         .working_directory = spec->working_directory,
                         .capabilities = spec->capabilities,
                         .no_new_privileges = spec->no_new_privileges,
+                        .filter = filter,
+                        .apparmor_profile = spec->apparmor_profile,
+                        .selinux_label = spec->selinux_label,
                         .with_reaper = spec->init,
                 },
                 pipes, terminal);
 }
-                        .filter = filter,
-                        .apparmor_profile = spec->apparmor_profile,
-                        .selinux_label = spec->selinux_label,

@@ -35,6 +35,19 @@ int process_begin(int channel, const SessionPipes *pipes) {
         return 0;
 }
 
+int process_read_filter(const LaunchSpec *spec, const SyscallFilter **ret, Error *error) {
+        static SyscallFilter filter;
+
+        *ret = NULL;
+        if (!spec->filters_calls)
+                return 0;
+        int r = syscall_filter_read_at(AT_FDCWD, SECCOMP_FILE, &filter);
+        if (r < 0)
+                return error_set_errno(error, r, "cannot read the container's filter of system calls");
+        *ret = &filter;
+        return 0;
+}
+
 int process_become_root(void) {
         if (setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
                 return negative_errno();
@@ -49,19 +62,6 @@ void process_fail(Error *error) {
 }
 
 /* The terminal, or the pipes (which are in place) and /dev/null where there is none. What was made for this process
-int process_read_filter(const LaunchSpec *spec, const SyscallFilter **ret, Error *error) {
-        static SyscallFilter filter;
-
-        *ret = NULL;
-        if (!spec->filters_calls)
-                return 0;
-        int r = syscall_filter_read_at(AT_FDCWD, SECCOMP_FILE, &filter);
-        if (r < 0)
-                return error_set_errno(error, r, "cannot read the container's filter of system calls");
-        *ret = &filter;
-        return 0;
-}
-
  * belongs to its user, who may then open /dev/stdout himself. */
 static int set_streams(const ProcessSpec *spec, const SessionPipes *pipes, int terminal, uid_t uid,
                        Error *error) {
@@ -103,18 +103,6 @@ static int enter_directory(const char *path, Error *error) {
 
 static int change_user(const ProcessSpec *spec, const Account *account, Error *error) {
         const char *directory = isempty(spec->working_directory) ? "/" : spec->working_directory;
-        uint64_t set = CAPABILITIES_ALL;
-        int r = 0;
-
-        if (!spec->all_capabilities)
-                r = capabilities_from_names(spec->capabilities, &set, error);
-        if (r < 0)
-                return r;
-        r = capabilities_drop_bounding(set);
-        if (r < 0)
-                return error_set_errno(error, r, "cannot drop capabilities");
-        if ((r = security_label_set(spec->apparmor_profile, spec->selinux_label, error)) < 0 ||
-            (r = change_user(spec, account, error)) < 0)
         int entered = enter_directory(directory, error);
 
         int r = account_become(account, error);
@@ -134,32 +122,30 @@ static bool keeps_admin(const ProcessSpec *spec) {
 }
 
 static int become_user(const ProcessSpec *spec, const Account *account, uint64_t *ret_set, Error *error) {
+        uint64_t set = CAPABILITIES_ALL;
+        int r = 0;
+
+        if (!spec->all_capabilities)
+                r = capabilities_from_names(spec->capabilities, &set, error);
+        if (r < 0)
+                return r;
+        r = capabilities_drop_bounding(set);
+        if (r >= 0 && keeps_admin(spec) && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
+                r = negative_errno();
+        if (r < 0)
+                return error_set_errno(error, r, "cannot drop capabilities");
+        if ((r = security_label_set(spec->apparmor_profile, spec->selinux_label, error)) < 0 ||
+            (r = change_user(spec, account, error)) < 0)
                 return r;
         *ret_set = account->uid == 0 ? set : 0;
         r = capabilities_apply(*ret_set | (keeps_admin(spec) ? UINT64_C(1) << CAP_SYS_ADMIN : 0));
         if (r < 0)
-        if (r >= 0 && keeps_admin(spec) && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
-                r = negative_errno();
                 return error_set_errno(error, r, "cannot set the capabilities");
         if (spec->no_new_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
                 return error_set_errno(error, negative_errno(), "cannot forbid new privileges");
         return 0;
 }
 
-static int complete_environment(char ***environment, const Account *account, bool has_terminal) {
-        int r = 0;
-
-        if (!strv_map_get(*environment, "HOME"))
-                r = strv_map_set(environment, "HOME", account->home);
-        if (r >= 0 && has_terminal && !strv_map_get(*environment, "TERM"))
-                r = strv_map_set(environment, "TERM", "xterm");
-        return r;
-}
-
-static void run_command(const ProcessSpec *spec, char *const *environment, Error *error) {
-        _cleanup_free_ char *path = NULL;
-
-        if (strv_isempty(spec->arguments)) {
 static int load_filter(const ProcessSpec *spec, Error *error) {
         int r = spec->filter ? syscall_filter_load(spec->filter) : 0;
 
@@ -179,6 +165,20 @@ static int make_reaper(const ProcessSpec *spec, uint64_t set, Error *error) {
         return reaper_fork(error); /* returns in the child */
 }
 
+static int complete_environment(char ***environment, const Account *account, bool has_terminal) {
+        int r = 0;
+
+        if (!strv_map_get(*environment, "HOME"))
+                r = strv_map_set(environment, "HOME", account->home);
+        if (r >= 0 && has_terminal && !strv_map_get(*environment, "TERM"))
+                r = strv_map_set(environment, "TERM", "xterm");
+        return r;
+}
+
+static void run_command(const ProcessSpec *spec, char *const *environment, Error *error) {
+        _cleanup_free_ char *path = NULL;
+
+        if (strv_isempty(spec->arguments)) {
                 error_set(error, ERROR_INVALID, "there is no command to execute");
                 return;
         }
@@ -194,6 +194,7 @@ static int make_reaper(const ProcessSpec *spec, uint64_t set, Error *error) {
 void process_execute(const ProcessSpec *spec, const SessionPipes *pipes, int terminal) {
         char **environment = spec->environment;
         Account account = {};
+        uint64_t set = 0;
         Error error = {};
 
         int r = account_lookup(spec->user, &account, &error);
@@ -208,7 +209,6 @@ void process_execute(const ProcessSpec *spec, const SessionPipes *pipes, int ter
         if (r >= 0 && spec->with_reaper)
                 r = make_reaper(spec, set, &error);
         if (r >= 0)
-        uint64_t set = 0;
                 run_command(spec, environment, &error);
         process_fail(&error);
 }

@@ -11,7 +11,7 @@ static const Field launch_mount_fields[] = {
         { "Source", FIELD_STRING, F(LaunchMount, source) },
         { "Lower", FIELD_STRV, F(LaunchMount, lower) },
         { "Subpath", FIELD_STRING, F(LaunchMount, subpath) },
-        { "Target", FIELD_STRING, F(LaunchMount, target) }, /* the plan insists on it */
+        { "Target", FIELD_STRING, F(LaunchMount, target), FIELD_REQUIRED },
         { "ReadOnly", FIELD_BOOL, F(LaunchMount, read_only) },
         { "CreateSource", FIELD_BOOL, F(LaunchMount, create_source) },
         { "Recursive", FIELD_ENUM, F(LaunchMount, recursive), .words = bind_recursion_words },
@@ -65,12 +65,11 @@ static const Field launch_spec_fields[] = {
         { "Capabilities", FIELD_STRV, F(LaunchSpec, capabilities) },
         { "NoNewPrivileges", FIELD_BOOL, F(LaunchSpec, no_new_privileges) },
         { "Privileged", FIELD_BOOL, F(LaunchSpec, privileged) },
+        { "FiltersCalls", FIELD_BOOL, F(LaunchSpec, filters_calls) },
+        { "AppArmorProfile", FIELD_STRING, F(LaunchSpec, apparmor_profile) },
+        { "SELinuxLabel", FIELD_STRING, F(LaunchSpec, selinux_label) },
         { "StopSignal", FIELD_INT, F(LaunchSpec, stop_signal) },
         { "Sysctls", FIELD_MAP, F(LaunchSpec, sysctls) },
         {},
 };
 const ObjectType launch_spec_type = { "launch document", sizeof(LaunchSpec), launch_spec_fields };
-        { "FiltersCalls", FIELD_BOOL, F(LaunchSpec, filters_calls) },
-        { "AppArmorProfile", FIELD_STRING, F(LaunchSpec, apparmor_profile) },
-        { "SELinuxLabel", FIELD_STRING, F(LaunchSpec, selinux_label) },
-        { "DelegateCgroup", FIELD_BOOL, F(LaunchSpec, delegate_cgroup) },

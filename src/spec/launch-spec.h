@@ -86,11 +86,10 @@ typedef struct LaunchSpec {
         char **capabilities; /* "CAP_CHOWN", …: bounding, permitted and effective set */
         bool no_new_privileges;
         bool privileged;
+        bool filters_calls;     /* by the filter SECCOMP_FILE, beside the launch document */
+        char *apparmor_profile; /* changed to by execve(2); empty: none */
+        char *selinux_label;    /* likewise */
         int stop_signal;
         char **sysctls; /* map */
 } LaunchSpec;
 extern const ObjectType launch_spec_type;
-        bool filters_calls;     /* by the filter SECCOMP_FILE, beside the launch document */
-        char *apparmor_profile; /* changed to by execve(2); empty: none */
-        char *selinux_label;    /* likewise */
-        bool delegate_cgroup; /* its root may divide the scope's cgroup */
