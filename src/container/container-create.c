@@ -6,9 +6,13 @@
 #include "container-private.h"
 #include "fd-util.h"
 #include "file-util.h"
+#include "project-quota.h"
 #include "seccomp-cache.h"
 #include "string-util.h"
 #include "strv.h"
+
+/* Ids of project quotas: 28 bits of the container's id, and these. Volumes have others. */
+#define PROJECT_BASE UINT32_C(0x30000000)
 
 /* fsync() may take tens of milliseconds: a forked child does it. A container that goes away at its exit need not
  * survive a power cut, so its few files are written right here. */
@@ -30,6 +34,22 @@ static Saving *saving_free(Saving *saving) {
 }
 DEFINE_CLEANUP(Saving *, saving_free);
 
+/* Both count for one project: the overlay renames files from one into the other, which can't cross projects. Not what
+ * is berth's own beside them, so that a full container can still be written about. */
+static int limit_storage(const ContainerSpec *spec, int directory_fd) {
+        static const char *const names[] = { "upper", "work" };
+        char digits[8] = "";
+        int r = 0;
+
+        memcpy(digits, spec->id, sizeof(digits) - 1);
+        uint32_t project = PROJECT_BASE | (uint32_t) strtoul(digits, NULL, 16);
+        for (size_t i = 0; i < ELEMENTSOF(names) && r >= 0; i++) {
+                _cleanup_close_ int fd = openat(directory_fd, names[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+                r = fd < 0 ? negative_errno() : project_quota_set(fd, project, spec->storage_size);
+        }
+        return r;
+}
+
 static int write_directory(const Saving *saving) {
         const Container *c = saving->container;
         int containers = c->context->containers_fd;
@@ -40,7 +60,9 @@ static int write_directory(const Saving *saving) {
         if (fd < 0 || mkdirat(fd, "upper", 0755) < 0 || mkdirat(fd, "work", 0755) < 0 ||
             fchmodat(fd, "upper", 0755, 0) < 0)
                 return negative_errno();
-        int r = object_save_at(&container_spec_type, &c->spec, fd, "spec.json", !c->spec.auto_remove);
+        int r = c->spec.storage_size > 0 ? limit_storage(&c->spec, fd) : 0;
+        if (r >= 0)
+                r = object_save_at(&container_spec_type, &c->spec, fd, "spec.json", !c->spec.auto_remove);
         if (r >= 0)
                 r = object_save_at(&container_state_type, &c->state, fd, "state.json", false);
         if (r < 0)

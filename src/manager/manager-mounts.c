@@ -2,6 +2,7 @@
 #include "manager.h"
 #include "mount-options.h"
 #include "path-util.h"
+#include "project-quota.h"
 #include "string-util.h"
 #include "strv.h"
 
@@ -64,9 +65,20 @@ int manager_complete_mount(Manager *m, MountSpec *mount, Error *error) {
         return r < 0 ? error_set_errno(error, r, "cannot mount %s", mount->source) : 0;
 }
 
+static int check_storage(Manager *m, const ContainerSpec *spec, Error *error) {
+        int r = spec->storage_size > 0 ? project_quota_check(m->state_fd) : 0;
+
+        if (r == -EOPNOTSUPP)
+                return error_set(error, ERROR_UNSUPPORTED,
+                                 "the size of its root file system can't be limited: the file system of "
+                                 "%s keeps no project quotas (xfs does, or ext4, mounted with prjquota)",
+                                 STATE_DIRECTORY);
+        return r < 0 ? error_set_errno(error, r, "cannot ask for the quotas of %s", STATE_DIRECTORY) : 0;
+}
+
 int manager_complete_mounts(Manager *m, ContainerSpec *spec, Error *error) {
         List seen = {};
-        int r = 0;
+        int r = check_storage(m, spec, error);
 
         if (spec->read_only_tmpfs && !spec->read_only)
                 return error_set(
