@@ -4,6 +4,7 @@
 /* What the files of this folder share about a container. */
 
 #include "container.h"
+#include "device.h"
 #include "shim-protocol.h"
 #include "worker-process.h"
 
@@ -19,6 +20,7 @@ struct ContainerStart {
         ShimsWaiter *shims;
         ScopeSpec scope;
         char *description;
+        DeviceSet devices;
         UnitJob *scope_job;
         bool created, scope_ready, network_ready, gone; /* gone: GO was sent */
         Error error;                                    /* why berthd itself gave the start up */
@@ -81,6 +83,12 @@ int container_send(Container *container, ShimMessageKind kind, const ShimMessage
 void container_send_attachments(Container *container);
 void container_drop_attachments(Container *container, const Error *why);
 
+/* ---- container-health.c ---- */
+
+void container_on_health(Container *container, const ShimMessage *message);
+/* The run is over: nobody need wait for its health. */
+void container_health_ended(Container *container);
+
 /* ---- container-exec.c ---- */
 
 void container_on_exec(Container *container, ShimMessageKind kind, const ShimMessage *message);
@@ -111,6 +119,10 @@ void container_arm_restart(Container *container, bool executed);
 
 void container_thaw(Container *container);
 void container_drop_freeze(Container *container, const Error *why /* NULL: it has ended */);
+
+/* ---- container-update.c ---- */
+
+void container_drop_update(Container *container);
 
 /* ---- container-remove.c ---- */
 

@@ -56,6 +56,7 @@ Container *container_free(Container *c) {
         container_drop_freeze(c, NULL);
         (void) worker_abandon(c->checking);
         child_abandon(c->saving);
+        container_drop_update(c);
         safe_close(c->leader_fd);
         while ((waiter = TAILQ_FIRST(&c->waiters))) {
                 TAILQ_REMOVE(&c->waiters, waiter, list);

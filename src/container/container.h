@@ -35,6 +35,7 @@ typedef struct ContainerStart ContainerStart;
 typedef struct ContainerFreeze ContainerFreeze;
 typedef struct ContainerWaiter ContainerWaiter;
 typedef struct ContainerMountChange ContainerMountChange;
+typedef struct ContainerUpdate ContainerUpdate;
 
 /* What containers need of berthd. One for all of them; everything is borrowed. */
 typedef struct ContainerContext {
@@ -124,6 +125,7 @@ struct Container {
 
         WorkerProcess *checking; /* its seccomp profile, before it is stored */
         Child *saving;           /* of spec.json, durably */
+        ContainerUpdate *update; /* its specification is being changed */
         TAILQ_HEAD(, ContainerWaiter) waiters;
 };
 
@@ -196,6 +198,25 @@ int container_pause(Container *container, bool pause, ContainerDone done, void *
 
 /* force: also one that runs, which is killed. volumes: with its anonymous volumes. */
 int container_remove(Container *container, bool force, bool volumes, ContainerDone done, void *userdata, Error *error);
+
+/* ---- container-update.c: another specification for one that is there ---- */
+
+typedef struct UpdateOptions {
+        bool dry_run;
+        bool force; /* a limit below what it uses now, for which the kernel may kill in it */
+} UpdateOptions;
+extern const ObjectType update_options_type;
+
+/* What the named fields would make of its specification; validated, and the caller's. ERROR_UNSUPPORTED for a field that is
+ * decided when a container is created. */
+int container_update_spec(const Container *container, const ContainerSpec *changes, char *const *names,
+                          ContainerSpec *ret, Error *error);
+/* Which of them count at once, and which at the next start. */
+int container_update_effects(const Container *container, char *const *names, char ***ret_live,
+                             char ***ret_later);
+/* Does it: in the running unit, then durably. */
+int container_update(Container *container, const ContainerSpec *changes, char *const *names,
+                     const UpdateOptions *options, ContainerDone done, void *userdata, Error *error);
 
 /* ---- container-shim.c ---- */
 

@@ -252,23 +252,55 @@ Systemd *systemd_free(Systemd *systemd) {
         return NULL;
 }
 
-static int append_devices(sd_bus_message *m, const ScopeSpec *scope) {
-        int r = sd_bus_message_append(m, "(sv)", "DevicePolicy", "s", scope->any_device ? "auto" : "closed");
+/* Terminals and what is in every /dev. All is in the unit, since a reload of systemd makes the rules anew from that. */
+static const struct {
+        const char *device, *access;
+} usual_devices[] = {
+        { "/dev/char/1:3", "rwm" }, /* null */
+        { "/dev/char/1:5", "rwm" }, /* zero */
+        { "/dev/char/1:7", "rwm" }, /* full */
+        { "/dev/char/1:8", "rwm" }, /* random */
+        { "/dev/char/1:9", "rwm" }, /* urandom */
+        { "/dev/char/5:0", "rwm" }, /* tty */
+        { "/dev/char/5:1", "rwm" }, /* console */
+        { "/dev/char/5:2", "rwm" }, /* ptmx */
+        { "char-pts", "rwm" },
+};
 
-        if (r < 0 || scope->any_device || !scope->make_devices)
-                return r;
-        return sd_bus_message_append(m, "(sv)", "DeviceAllow", "a(ss)", 2, "char-*", "m", "block-*", "m");
+static int append_device_list(sd_bus_message *m, const ScopeSpec *scope) {
+        int r = sd_bus_message_open_container(m, 'a', "(ss)");
+
+        for (size_t i = 0; i < ELEMENTSOF(usual_devices) && r >= 0; i++)
+                r = sd_bus_message_append(m, "(ss)", usual_devices[i].device, usual_devices[i].access);
+        for (size_t i = 0; scope->devices && scope->devices[i] && r >= 0; i++) {
+                const char *equal = strchr(scope->devices[i], '=');
+                _cleanup_free_ char *device = strndup(scope->devices[i], equal - scope->devices[i]);
+                r = device ? sd_bus_message_append(m, "(ss)", device, equal + 1) : -ENOMEM;
+        }
+        if (r >= 0 && scope->make_devices)
+                r = sd_bus_message_append(m, "(ss)(ss)", "char-*", "m", "block-*", "m");
+        return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
-/* Those that are not in `before` with the same value. */
-static int append_properties(sd_bus_message *m, char *const *before, char *const *after, Error *error) {
-        for (size_t i = 0; after && after[i]; i++) {
-                const char *value = strchr(after[i], '=') + 1;
-                _cleanup_free_ char *name = strndup(after[i], value - 1 - after[i]);
+static int append_devices(sd_bus_message *m, const ScopeSpec *scope) {
+        int r = sd_bus_message_append(m, "(sv)", "DevicePolicy", "s", scope->any_device ? "auto" : "strict");
+
+        if (r < 0 || scope->any_device)
+                return r;
+        if ((r = sd_bus_message_open_container(m, 'r', "sv")) < 0 ||
+            (r = sd_bus_message_append(m, "s", "DeviceAllow")) < 0 ||
+            (r = sd_bus_message_open_container(m, 'v', "a(ss)")) < 0 ||
+            (r = append_device_list(m, scope)) < 0 || (r = sd_bus_message_close_container(m)) < 0)
+                return r;
+        return sd_bus_message_close_container(m);
+}
+
+static int append_properties(sd_bus_message *m, char *const *properties, Error *error) {
+        for (size_t i = 0; properties && properties[i]; i++) {
+                const char *value = strchr(properties[i], '=') + 1;
+                _cleanup_free_ char *name = strndup(properties[i], value - 1 - properties[i]);
                 if (!name)
                         return error_set_errno(error, -ENOMEM, "cannot ask systemd");
-                if (streq_ptr(strv_map_get(before, name), value))
-                        continue;
                 int r = scope_property_append(m, name, value, error);
                 if (r < 0)
                         return r;
@@ -310,7 +342,7 @@ static int append_scope(sd_bus_message *m, const ScopeSpec *scope, Error *error)
             (r = append_devices(m, scope)) < 0)
                 return error_set_errno(error, r, "cannot ask systemd for %s", scope->unit);
 
-        if ((r = append_properties(m, NULL, scope->properties, error)) < 0)
+        if ((r = append_properties(m, scope->properties, error)) < 0)
                 return r;
         if ((r = sd_bus_message_close_container(m)) < 0 ||
             (r = sd_bus_message_append(m, "a(sa(sv))", 0)) < 0)
@@ -398,7 +430,7 @@ static int append_changes(sd_bus_message *m, const char *unit, char *const *befo
             (r = sd_bus_message_open_container(m, 'a', "(sv)")) < 0)
                 return error_set_errno(error, r, "cannot ask systemd to change %s", unit);
         if ((r = append_defaults(m, before, after, error)) < 0 ||
-            (r = append_properties(m, before, after, error)) < 0)
+            (r = append_properties(m, after, error)) < 0)
                 return r;
         r = sd_bus_message_close_container(m);
         return r < 0 ? error_set_errno(error, r, "cannot ask systemd to change %s", unit) : 0;
@@ -408,7 +440,7 @@ int systemd_change_properties(Systemd *systemd, const char *unit, char *const *b
                               SystemdDone done, void *userdata, UnitJob **ret, Error *error) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
 
-        if (strv_equal(before, after))
+        if (strv_isempty(before) && strv_isempty(after))
                 return 1;
         int r = sd_bus_message_new_method_call(systemd->bus, &m, SYSTEMD_NAME, SYSTEMD_PATH,
                                                MANAGER_INTERFACE, "SetUnitProperties");

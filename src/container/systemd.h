@@ -30,6 +30,7 @@ typedef struct ScopeSpec {
         uint64_t stop_timeout; /* usec */
         bool any_device;       /* no list of allowed devices */
         bool make_devices;     /* mknod is allowed (not that a device so made could be opened) */
+        char **devices;        /* map for DeviceAllow=, beside those that every container has */
         const char *slice;     /* NULL: berth's own */
         char **properties;     /* map, see scope-property.h */
 } ScopeSpec;
@@ -46,8 +47,8 @@ UnitJob *unit_job_drop(UnitJob *job);
  * forget the call. */
 int systemd_call_unit(Systemd *systemd, const char *method, const char *unit, SystemdDone done,
                       void *userdata, UnitJob **ret);
-/* SetUnitProperties of what is in `after` and was not so in `before` (maps, see scope-property.h); what is only in the latter
- * gets its default. Until the unit ends, as it is a transient one. Returns 1 when there is nothing to change; done() is
+/* SetUnitProperties of all that is in `after`, whatever systemctl set-property has made of it meanwhile; what is only in
+ * `before` gets its default (maps, see scope-property.h). Until the unit ends, as it is a transient one. Returns 1 when there is nothing to change; done() is
  * not called then. */
 int systemd_change_properties(Systemd *systemd, const char *unit, char *const *before, char *const *after,
                               SystemdDone done, void *userdata, UnitJob **ret, Error *error);

@@ -56,6 +56,10 @@ static int append_restart_policy(const Container *c, sd_bus_message *m) {
         return sd_bus_message_append(m, "s", text);
 }
 
+static int append_health(const Container *c, sd_bus_message *m) {
+        return sd_bus_message_append(m, "s", health_status_words[c->state.health.status]);
+}
+
 static int append_unit(const Container *c, sd_bus_message *m) {
         return sd_bus_message_append(m, "s", container_is_active(c) ? strempty(c->state.unit) : "");
 }
@@ -88,12 +92,12 @@ static const ContainerProperty properties[] = {
         { "Name", true, SPEC },
         { "Image", true, SPEC },
         { "ImageDigest", true, SPEC },
-        { "Command", true, .signature = "as", .append = append_command },
+        { "Command", false, .signature = "as", .append = append_command },
         { "Created", true, SPEC },
-        { "Labels", true, .signature = "a{ss}", .append = append_labels },
+        { "Labels", false, .signature = "a{ss}", .append = append_labels },
         { "Terminal", true, SPEC },
         { "OpenStdin", true, SPEC },
-        { "AutoRemove", true, SPEC },
+        { "AutoRemove", false, SPEC },
         { "Status", false, STATE },
         { "Leader", false, .signature = "u", .append = append_leader },
         { "LeaderCommand", false, .signature = "s", .append = append_leader_command },
@@ -102,7 +106,8 @@ static const ContainerProperty properties[] = {
         { "Started", false, STATE },
         { "Finished", false, STATE },
         { "RestartCount", false, STATE },
-        { "RestartPolicy", true, .signature = "s", .append = append_restart_policy },
+        { "RestartPolicy", false, .signature = "s", .append = append_restart_policy },
+        { "Health", false, .signature = "s", .append = append_health },
         { "Unit", false, .signature = "s", .append = append_unit },
         { "ControlGroup", false, STATE },
         { "Addresses", false, .signature = "as", .append = append_addresses },
@@ -110,7 +115,7 @@ static const ContainerProperty properties[] = {
         { "NetworkMode", true, SPEC },
         { "UIDBase", true, SPEC },
         { "UIDCount", true, SPEC },
-        { "StopTimeoutUSec", true, SPEC },
+        { "StopTimeoutUSec", false, SPEC },
 };
 #define PROPERTIES_N ELEMENTSOF(properties)
 

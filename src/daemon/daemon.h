@@ -28,6 +28,7 @@
 #define ACTION_MANAGE_CONTAINERS "org.berth1.manage-containers"
 #define ACTION_ENTER_CONTAINER "org.berth1.enter-container"
 #define ACTION_MANAGE_IMAGES "org.berth1.manage-images"
+#define ACTION_MANAGE_SECRETS "org.berth1.manage-secrets"
 #define ACTION_MANAGE_VOLUMES "org.berth1.manage-volumes"
 
 typedef struct Daemon {
@@ -159,6 +160,13 @@ int method_sign_image(Call *call, Error *error);
 /* ---- bus-search.c ---- */
 
 int method_search_images(Call *call, Error *error);
+
+/* ---- bus-secret.c ---- */
+
+int method_create_secret(Call *call, Error *error);
+int method_list_secrets(Call *call, Error *error);
+int method_inspect_secret(Call *call, Error *error);
+int method_remove_secret(Call *call, Error *error);
 
 /* ---- bus-login.c ---- */
 

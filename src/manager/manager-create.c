@@ -2,13 +2,11 @@
 #include "container-name.h"
 #include "launch-security.h"
 #include "manager-volumes.h"
-#include "random-util.h"
 #include "scope-property.h"
 #include "security-module.h"
 #include "string-util.h"
 #include "strv.h"
 #include "time-util.h"
-#include "uid-range.h"
 
 #define NAME_TRIES 20
 
@@ -61,21 +59,6 @@ static int choose_name(Manager *m, const char *wanted, char **ret, Error *error)
                 }
         }
         return error_set(error, ERROR_LIMIT, "no free name was found; give one with --name");
-}
-
-static int choose_uids(Manager *m, ContainerSpec *spec, Error *error) {
-        UidRanges ranges = {};
-        Container *c, *next;
-
-        if (spec->user_namespace == USER_NAMESPACE_HOST || spec->privileged) {
-                spec->uid_base = spec->uid_count = 0;
-                return 0;
-        }
-        HASH_ITER(by_id, m->containers_by_id, c, next)
-                uid_ranges_mark(&ranges, c->spec.uid_base, c->spec.uid_count);
-        uid_ranges_mark_host(&ranges);
-        spec->uid_count = UID_RANGE_SIZE;
-        return uid_ranges_choose(&ranges, random_u64(), &spec->uid_base, error);
 }
 
 static int check_properties(Manager *m, const ContainerSpec *spec, Error *error) {
@@ -162,14 +145,16 @@ static int complete_spec(Manager *m, const char *name, ContainerSpec *spec, Erro
         if ((r = choose_name(m, name, &spec->name, error)) < 0 ||
             (r = manager_find_runnable(m, spec->image, &image, error)) < 0 ||
             (r = manager_complete_mounts(m, spec, error)) < 0 ||
-            (r = manager_complete_volumes(m, &image->record, spec, error)) < 0 || (r = check_spec(m, spec, error)) < 0)
+            (r = manager_complete_volumes(m, &image->record, spec, error)) < 0 || (r = check_spec(m, spec, error)) < 0 ||
+            (r = manager_complete_namespaces(m, spec, error)) < 0)
                 return r;
+        bool has_ids = r > 0 && spec->user_namespace == USER_NAMESPACE_AUTO && !spec->privileged;
         spec->created = realtime_usec();
         if ((r = container_id_make(&spec->id)) < 0 ||
             (r = free_and_strdup(&spec->image_digest, image->record.digest)) < 0)
                 return error_set_errno(error, r, "cannot create container \"%s\"", spec->name);
         image_store_touch(m->images, image);
-        return choose_uids(m, spec, error);
+        return has_ids ? 0 : manager_choose_ids(m, spec, error);
 }
 
 int manager_create_container(Manager *m, const char *name, ContainerSpec *spec, ContainerDone done,
@@ -207,6 +192,20 @@ int manager_create_container(Manager *m, const char *name, ContainerSpec *spec, 
         }
         TAKE_PTR(c);
         return 0;
+}
+
+int manager_check_update(Manager *m, const Container *c, ContainerSpec *changes, char *const *names,
+                         Error *error) {
+        ContainerSpec spec;
+        int r;
+
+        if (strv_contains(names, "Mounts") && (r = manager_complete_mounts(m, changes, error)) < 0)
+                return r;
+        if ((r = container_update_spec(c, changes, names, &spec, error)) < 0)
+                return r;
+        r = check_spec(m, &spec, error);
+        object_done(&container_spec_type, &spec);
+        return r;
 }
 
 /* ---- renaming ---- */

@@ -11,6 +11,7 @@
 #include "daemon-conf.h"
 #include "image-store.h"
 #include "network.h"
+#include "secret-spec.h"
 #include "volume-store.h"
 #include "worker-process.h"
 
@@ -20,6 +21,7 @@
 
 typedef struct Manager Manager;
 typedef struct Job Job;
+typedef struct SecretCreation SecretCreation;
 typedef struct VolumeWork VolumeWork;
 
 typedef struct ManagerHooks {
@@ -53,6 +55,8 @@ struct Manager {
         ImageStore *images;
         Networks *networks;
         Volumes *volumes;
+        List secrets; /* SecretSpec, sorted by name */
+        TAILQ_HEAD(, SecretCreation) secret_creations;
         TAILQ_HEAD(, VolumeWork) volume_works;
         Systemd *systemd;
         Shims *shims;

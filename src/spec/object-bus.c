@@ -335,7 +335,7 @@ static int read_value(const ObjectType *type, const Field *f, void *target, sd_b
 }
 
 static int read_entry(const ObjectType *type, void *object, sd_bus_message *m, ObjectFlags flags,
-                      Error *error) {
+                      char ***names, Error *error) {
         const char *name, *contents;
         char bus_type;
 
@@ -353,33 +353,49 @@ static int read_entry(const ObjectType *type, void *object, sd_bus_message *m, O
             (r = sd_bus_message_enter_container(m, 'v', contents)) < 0)
                 return r;
         r = read_value(type, f, (char *) object + f->offset, m, flags, error);
+        if (r >= 0 && names)
+                r = strv_extend(names, name);
         return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
+/* names: gets those of the fields, may be NULL. */
 static int read_entries(const ObjectType *type, void *object, sd_bus_message *m, ObjectFlags flags,
-                        Error *error) {
+                        char ***names, Error *error) {
         int r = sd_bus_message_enter_container(m, 'a', "{sv}");
 
         if (r < 0)
                 return r;
         while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-                r = read_entry(type, object, m, flags, error);
+                r = read_entry(type, object, m, flags, names, error);
                 if (r < 0 || (r = sd_bus_message_exit_container(m)) < 0)
                         return r;
         }
-        if (r < 0)
-                return r;
-        r = sd_bus_message_exit_container(m);
-        return r < 0 ? r : type->validate ? type->validate(object, error) : 0;
+        return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
 int object_read_bus(const ObjectType *type, void *object, sd_bus_message *m, ObjectFlags flags,
                     Error *error) {
         object_init(type, object);
-        int r = read_entries(type, object, m, flags, error);
+        int r = read_entries(type, object, m, flags, NULL, error);
+        if (r >= 0 && type->validate)
+                r = type->validate(object, error);
         if (r < 0) {
                 object_done(type, object);
                 return error_set_errno(error, r, "%s: malformed message", type->name);
         }
+        return 0;
+}
+
+int object_read_bus_part(const ObjectType *type, void *object, sd_bus_message *m, char ***ret_names,
+                         Error *error) {
+        _cleanup_strv_free_ char **names = NULL;
+
+        object_init(type, object);
+        int r = read_entries(type, object, m, OBJECT_STRICT, &names, error);
+        if (r < 0) {
+                object_done(type, object);
+                return error_set_errno(error, r, "%s: malformed message", type->name);
+        }
+        *ret_names = TAKE_PTR(names);
         return 0;
 }

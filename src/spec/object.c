@@ -40,28 +40,29 @@ void list_done(List *list, const ObjectType *type) {
         *list = (List){};
 }
 
-void object_done(const ObjectType *type, void *object) {
-        for (const Field *f = type->fields; f->name; f++) {
-                void *value = (char *) object + f->offset;
-
-                switch (f->type) {
-                case FIELD_STRING:
-                        free(*(char **) value);
-                        break;
-                case FIELD_STRV:
-                case FIELD_MAP:
-                        strv_free(*(char ***) value);
-                        break;
-                case FIELD_OBJECT:
-                        object_done(f->type_of, value);
-                        break;
-                case FIELD_LIST:
-                        list_done(value, f->type_of);
-                        break;
-                default:
-                        break;
-                }
+static void field_done(const Field *f, void *value) {
+        switch (f->type) {
+        case FIELD_STRING:
+                free_and_replace(*(char **) value, NULL);
+                break;
+        case FIELD_STRV:
+        case FIELD_MAP:
+                *(char ***) value = strv_free(*(char ***) value);
+                break;
+        case FIELD_OBJECT:
+                object_done(f->type_of, value);
+                break;
+        case FIELD_LIST:
+                list_done(value, f->type_of);
+                break;
+        default:
+                break;
         }
+}
+
+void object_done(const ObjectType *type, void *object) {
+        for (const Field *f = type->fields; f->name; f++)
+                field_done(f, (char *) object + f->offset);
         memset(object, 0, type->size);
 }
 
@@ -126,6 +127,20 @@ int object_copy(const ObjectType *type, void *target, const void *source) {
                         object_done(type, target);
                         return r;
                 }
+        }
+        return 0;
+}
+
+int object_copy_fields(const ObjectType *type, void *target, const void *source, char *const *names) {
+        for (size_t i = 0; names && names[i]; i++) {
+                const Field *f = object_find_field(type, names[i]);
+                if (!f)
+                        return -EINVAL;
+                void *value = (char *) target + f->offset;
+                field_done(f, value);
+                int r = field_copy(f, value, (const char *) source + f->offset);
+                if (r < 0)
+                        return r;
         }
         return 0;
 }

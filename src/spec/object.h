@@ -81,6 +81,8 @@ void object_init(const ObjectType *type, void *object);
 void object_done(const ObjectType *type, void *object);
 /* Deep copy into *target, which is overwritten (not freed first). 0 or -ENOMEM. */
 int object_copy(const ObjectType *type, void *target, const void *source);
+/* Copies the named fields over those of *target. 0 or -ENOMEM. */
+int object_copy_fields(const ObjectType *type, void *target, const void *source, char *const *names);
 /* Appends a zeroed, initialised item to the list field. NULL when out of memory. */
 void *list_append(List *list, const ObjectType *type);
 #define LIST_ITEM(list, type, i) (&((type *) (list)->items)[i])
