@@ -5,6 +5,7 @@
 #include "parse-util.h"
 #include "string-util.h"
 #include "strv.h"
+#include "systemd-mode.h"
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -42,10 +43,11 @@ static int make_arguments(const ContainerSpec *spec, const ImageConfig *image, c
 }
 
 static int make_environment(const ContainerSpec *spec, const ImageConfig *image, const char *hostname,
-                            char ***ret) {
+                            bool systemd, char ***ret) {
         int r;
 
         if ((r = strv_map_set(ret, "PATH", DEFAULT_PATH)) < 0 ||
+            (systemd && (r = systemd_mode_environment(spec, ret)) < 0) ||
             (r = strv_map_set(ret, "HOSTNAME", hostname)) < 0 ||
             (spec->terminal && (r = strv_map_set(ret, "TERM", "xterm")) < 0) ||
             (r = put_all(ret, image->environment)) < 0)
@@ -71,15 +73,18 @@ static int fill(const ContainerSpec *spec, const ImageConfig *image, const char 
         int r;
 
         if ((r = make_hostname(spec, host_name, &config->hostname)) < 0 ||
-            (r = make_arguments(spec, image, &config->arguments)) < 0 ||
-            (r = make_environment(spec, image, config->hostname, &config->environment)) < 0 ||
+            (r = make_arguments(spec, image, &config->arguments)) < 0)
+                return r;
+        config->systemd = systemd_mode_applies(spec, config->arguments);
+        if ((r = make_environment(spec, image, config->hostname, config->systemd, &config->environment)) < 0 ||
             (r = free_and_strdup(&config->working_directory,
                                  choose(spec->working_directory, image->working_directory, "/"))) < 0 ||
             (r = free_and_strdup(&config->user, choose(spec->user, image->user, ""))) < 0 ||
             (r = put_all(&config->labels, image->labels)) < 0 ||
             (r = put_all(&config->labels, spec->labels)) < 0)
                 return r;
-        int signal = parse_signal(choose(spec->stop_signal, image->stop_signal, "SIGTERM"));
+        int signal = parse_signal(choose(spec->stop_signal, image->stop_signal,
+                                         config->systemd ? SYSTEMD_STOP_SIGNAL : "SIGTERM"));
         config->stop_signal = signal > 0 ? signal : SIGTERM;
         return 0;
 }

@@ -14,6 +14,7 @@ typedef struct EffectiveConfig {
         char *hostname;
         char **labels; /* map: the image's, overridden by the container's */
         int stop_signal;
+        bool systemd; /* the command is a systemd, see systemd-mode.h */
 } EffectiveConfig;
 
 /* host_name: what the container is called when it shares the host's network and asks for no name of its own.

@@ -87,20 +87,26 @@ static int add_own_mounts(const LaunchInputs *in, LaunchSpec *l, Error *error) {
         return 0;
 }
 
-/* What programs take for granted that they can write to, where nothing else is mounted. */
+/* What programs take for granted that they can write to, and what a systemd wants to find empty, where nothing else is
+ * mounted. */
 static int add_writable_tmpfs(const LaunchInputs *in, LaunchSpec *l) {
         static const struct {
                 const char *target, *options;
+                bool for_read_only, for_systemd;
         } all[] = {
-                { "/run", "mode=755,exec" },
-                { "/tmp", "mode=1777,exec" },
-                { "/var/tmp", "mode=1777,exec" },
+                { "/run", "mode=755,exec", true, true },
+                { "/run/lock", "mode=1777", false, true },
+                { "/tmp", "mode=1777,exec", true, true },
+                { "/var/tmp", "mode=1777,exec", true, false },
         };
+        bool for_read_only = in->spec->read_only && in->spec->read_only_tmpfs;
         int r = 0;
 
         for (size_t i = 0; i < ELEMENTSOF(all) && r >= 0; i++) {
                 LaunchMount *m;
-                if (in->spec->read_only && in->spec->read_only_tmpfs && !is_mounted(l, all[i].target))
+                bool wanted = (for_read_only && all[i].for_read_only) ||
+                              (in->effective->systemd && all[i].for_systemd);
+                if (wanted && !is_mounted(l, all[i].target))
                         r = add_mount(l, LAUNCH_TMPFS, NULL, all[i].target, all[i].options, &m);
         }
         return r;

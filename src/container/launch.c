@@ -88,6 +88,7 @@ static int fill(const LaunchInputs *in, LaunchSpec *l, Error *error) {
         l->uid_count = spec->uid_count;
         l->network = spec->network == NETWORK_HOST ? LAUNCH_NETWORK_HOST : LAUNCH_NETWORK_PRIVATE;
         l->stop_signal = in->effective->stop_signal;
+        l->delegate_cgroup = in->effective->systemd;
 
         if ((r = copy_strings(in, l)) < 0 || (r = copy_interfaces(in->interfaces, &l->interfaces)) < 0 ||
             (r = launch_mounts_make(in, l, error)) < 0 || (r = launch_security_make(in, l, error)) < 0)

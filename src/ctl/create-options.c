@@ -142,6 +142,8 @@ const Option create_options[] = {
         { 0, "systemd", "MODE",
           "Prepare it for a systemd as its command: auto, when that has such a name, always, or never",
           option_systemd_mode, O(spec.systemd), WORD_CHOICE, "auto|always|never|true|false" },
+        { 0, "systemd", "MODE", "Prepare it for a systemd as its command: auto, when that has such a name, always, or never",
+          option_systemd_mode, O(spec.systemd), WORD_CHOICE, "auto|always|never|true|false" },
         { 0, "stop-timeout", "SECONDS", "How long it may take to end before it is killed, -1 for ever",
           option_duration, O(stop_timeout) },
         { 0, "storage-opt", "size=SIZE", "At most so much may be written into its root file system",

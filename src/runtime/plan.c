@@ -189,7 +189,7 @@ static int plan_sysctls(Plan *plan, char *const *sysctls, bool of_interfaces, si
 }
 
 static int plan_finish(Plan *plan, const LaunchSpec *spec) {
-        uint64_t cgroup = PLAIN | (spec->privileged ? 0 : MOUNT_ATTR_RDONLY);
+        uint64_t cgroup = PLAIN | (spec->privileged || spec->delegate_cgroup ? 0 : MOUNT_ATTR_RDONLY);
         size_t late, others;
 
         int r = plan_sysctls(plan, spec->sysctls, false, &late);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "child-message.h"
+#include "delegate.h"
 #include "fd-util.h"
 #include "file-util.h"
 #include "log.h"
@@ -164,7 +165,10 @@ void shim_go(Shim *shim, const char *cgroup) {
         if (shim->cgroup || shim->container->exited)
                 return;
         shim->cgroup = strdup(strempty(cgroup));
-        if (!shim->cgroup || child_send(shim->container->channel, CHILD_GO, -EBADF) < 0)
+        int r = shim->cgroup ? 0 : -ENOMEM;
+        if (r >= 0 && shim->spec.delegate_cgroup)
+                r = cgroup_delegate(shim->cgroup, shim->spec.uid_base, &shim->container->error);
+        if (r < 0 || child_send(shim->container->channel, CHILD_GO, -EBADF) < 0)
                 session_kill(shim->container);
 }
 
