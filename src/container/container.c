@@ -181,7 +181,7 @@ bool container_is_up(const Container *c) {
 
 void container_changed_status(Container *c) {
         static const char *const properties[] = {
-                "Status",   "Leader",       "LeaderCommand", "ExitCode",     "Error",     "Started",
+                "Status",   "OOMKilled", "Leader",       "LeaderCommand", "ExitCode",     "Error",     "Started",
                 "Finished", "RestartCount", "Unit",          "ControlGroup", "Addresses", NULL,
         };
 

@@ -15,20 +15,26 @@ bool container_is_running(const json_t *properties) {
         return false;
 }
 
+static bool has_health(const char *health) {
+        return *health && !streq(health, "none");
+}
+
 char *container_state_text(const json_t *properties) {
         const char *status = json_text(properties, "Status");
 
         if (streq(status, "exited"))
-                return format_string("exited %" JSON_INTEGER_FORMAT,
-                                     json_integer_value(json_object_get(properties, "ExitCode")));
-        return strdup(status);
+                return format_string("exited %" JSON_INTEGER_FORMAT "%s",
+                                     json_integer_value(json_object_get(properties, "ExitCode")),
+                                     json_flag(properties, "OOMKilled") ? " (out of memory)" : "");
+        const char *health = json_text(properties, "Health");
+        return has_health(health) ? format_string("%s (%s)", status, health) : strdup(status);
 }
 
 Color container_state_color(const json_t *properties) {
         const char *status = json_text(properties, "Status");
 
         if (streq(status, "running"))
-                return COLOR_GREEN;
+                return streq(json_text(properties, "Health"), "unhealthy") ? COLOR_YELLOW : COLOR_GREEN;
         if (streq(status, "exited"))
                 return json_number(properties, "ExitCode") == 0 ? COLOR_GREY : COLOR_RED;
         return streq(status, "created") ? COLOR_GREY : COLOR_YELLOW;
@@ -81,8 +87,14 @@ char *container_docker_status(const json_t *properties) {
         if (streq(status, "restarting"))
                 return format_string("Restarting (%" JSON_INTEGER_FORMAT ") %s ago",
                                      json_integer_value(json_object_get(properties, "ExitCode")), since);
-        if (container_is_running(properties))
-                return format_string("Up %s%s", since, streq(status, "paused") ? " (Paused)" : "");
+        if (container_is_running(properties)) {
+                const char *health = json_text(properties, "Health");
+                _cleanup_free_ char *note = streq(status, "paused")      ? strdup(" (Paused)")
+                                            : streq(health, "starting") ? strdup(" (health: starting)")
+                                            : has_health(health)        ? string_join(" (", health, ")")
+                                                                        : strdup("");
+                return note ? format_string("Up %s%s", since, note) : NULL;
+        }
         return strdup(streq(status, "created") ? "Created" : "Removal In Progress");
 }
 

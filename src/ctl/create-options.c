@@ -142,8 +142,6 @@ const Option create_options[] = {
         { 0, "systemd", "MODE",
           "Prepare it for a systemd as its command: auto, when that has such a name, always, or never",
           option_systemd_mode, O(spec.systemd), WORD_CHOICE, "auto|always|never|true|false" },
-        { 0, "systemd", "MODE", "Prepare it for a systemd as its command: auto, when that has such a name, always, or never",
-          option_systemd_mode, O(spec.systemd), WORD_CHOICE, "auto|always|never|true|false" },
         { 0, "stop-timeout", "SECONDS", "How long it may take to end before it is killed, -1 for ever",
           option_duration, O(stop_timeout) },
         { 0, "storage-opt", "size=SIZE", "At most so much may be written into its root file system",
@@ -206,7 +204,7 @@ static const char *from_environment(const char *name) {
 }
 
 /* Files first, so that what is on the command line itself wins. */
-static int fill_map(char **files, char **assignments, const char *(*lookup)(const char *name), char ***map,
+int create_fill_map(char **files, char **assignments, const char *(*lookup)(const char *name), char ***map,
                     Error *error) {
         int r;
 
@@ -219,7 +217,7 @@ static int fill_map(char **files, char **assignments, const char *(*lookup)(cons
         return 0;
 }
 
-static int fill_restart(const char *policy, RestartPolicy *ret, Error *error) {
+int create_fill_restart(const char *policy, RestartPolicy *ret, Error *error) {
         static const char retries[] = "on-failure:";
         unsigned count;
 
@@ -297,9 +295,10 @@ int create_options_finish(CreateOptions *o, char *const *arguments, Error *error
                                  "letter or digit, at most %d",
                                  o->name, CONTAINER_NAME_MAX);
         if ((r = fill_command(o, arguments, error)) < 0 ||
-            (r = fill_map(o->env_files, o->environment, from_environment, &spec->environment, error)) < 0 ||
-            (r = fill_map(o->label_files, o->labels, NULL, &spec->labels, error)) < 0 ||
-            (r = fill_restart(o->restart, &spec->restart, error)) < 0 || (r = fill_network(o, error)) < 0 ||
+            (r = create_fill_map(o->env_files, o->environment, from_environment, &spec->environment,
+                                 error)) < 0 ||
+            (r = create_fill_map(o->label_files, o->labels, NULL, &spec->labels, error)) < 0 ||
+            (r = create_fill_restart(o->restart, &spec->restart, error)) < 0 || (r = fill_network(o, error)) < 0 ||
             (r = resource_options_apply(&o->resources, &spec->properties, error)) < 0)
                 return r;
         if (o->user_namespace)

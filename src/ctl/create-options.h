@@ -37,5 +37,10 @@ extern const Option run_options[];
 void create_options_init(void *options);
 void create_options_done(void *options);
 
+/* "NAME=VALUE" of files, then of the command line, into a map; lookup: gives the value of one without, may be NULL. */
+int create_fill_map(char **files, char **assignments, const char *(*lookup)(const char *name), char ***map,
+                    Error *error);
+/* "on-failure:3"; NULL changes nothing. */
+int create_fill_restart(const char *policy, RestartPolicy *ret, Error *error);
 /* Completes options->spec from the options and the arguments, IMAGE [COMMAND…]. */
 int create_options_finish(CreateOptions *options, char *const *arguments, Error *error);

@@ -2,6 +2,7 @@
 #include "create-options.h"
 #include "string-util.h"
 #include "terminal.h"
+#include "update.h"
 #include "verbs-ctl.h"
 
 #define CONTAINERS "Containers"
@@ -105,6 +106,17 @@ static const Verb verbs[] = {
           "Wait until containers end, and print their exit codes", NULL, 1, VERB_ANY,
           .first = WORD_CONTAINER_RUNNING, .more = WORD_CONTAINER_RUNNING, .options = OPTIONS(wait_options),
           .options_size = sizeof(LifecycleOptions), .run = verb_wait },
+        { "stats", NULL, CONTAINERS, "container", "[CONTAINER…]", "Show what containers use, as it changes",
+          "CPU is of one processor, memory is without files that could be dropped, pressure is how many percent "
+          "of the last ten seconds some process had to wait. What the kernel does not count here is a dash.",
+          0, VERB_ANY, .first = WORD_CONTAINER_RUNNING, .more = WORD_CONTAINER_RUNNING,
+          .options = OPTIONS(stats_options), .options_size = sizeof(StatsOptions), .run = verb_stats },
+        { "update", NULL, CONTAINERS, "container", "CONTAINER…", "Change limits and other options of containers",
+          "Limits count at once, the environment at the next start; it says which. -1 takes a limit away, 0 "
+          "leaves it as it is. See berth-resources(7).",
+          1, VERB_ANY, .first = WORD_CONTAINER, .more = WORD_CONTAINER,
+          .options = OPTIONS(update_options, resource_options), .options_size = sizeof(UpdateOptions),
+          .done = update_options_done, .run = verb_update },
         { "rename", NULL, CONTAINERS, "container", "CONTAINER NAME", "Give a container another name", NULL,
           2, 2, .first = WORD_CONTAINER, .run = verb_rename },
         { "rm", "remove|container remove", CONTAINERS, "container", "CONTAINER…", "Remove containers", NULL,

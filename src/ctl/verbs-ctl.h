@@ -65,6 +65,18 @@ typedef struct ListOptions {
 extern const Option list_options[];
 void list_options_done(void *options);
 
+/* stats.c */
+DECLARE_VERB(stats);
+typedef struct StatsOptions {
+        bool all, no_stream, no_trunc;
+        OptionDuration interval;
+        const char *format;
+} StatsOptions;
+extern const Option stats_options[];
+
+/* update.c */
+DECLARE_VERB(update);
+
 /* status.c */
 DECLARE_VERB(status);
 typedef struct StatusOptions {

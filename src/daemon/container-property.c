@@ -102,6 +102,7 @@ static const ContainerProperty properties[] = {
         { "Leader", false, .signature = "u", .append = append_leader },
         { "LeaderCommand", false, .signature = "s", .append = append_leader_command },
         { "ExitCode", false, STATE },
+        { "OOMKilled", false, STATE },
         { "Error", false, STATE },
         { "Started", false, STATE },
         { "Finished", false, STATE },
