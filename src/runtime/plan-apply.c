@@ -305,6 +305,7 @@ static int apply_root_read_only(PlanContext *context, const Op *op, Error *error
 static int apply_wait(PlanContext *context, const Op *op, Error *error) {
         int r = child_expect(context->channel, CHILD_GO, NULL);
 
+        context->gone = true;
         return r < 0 ? error_set_errno(error, r, "the shim did not say go") : 0;
 }
 

@@ -10,6 +10,7 @@ typedef struct PlanContext {
         const LaunchSpec *spec;
         int channel;  /* the child-message.h socket to the shim (borrowed) */
         int root;     /* the new root, O_PATH; closed by plan_context_done() */
+        bool gone;    /* OP_WAIT is behind it */
         int terminal; /* the slave of the container's terminal, or -EBADF; owned */
         int empty;    /* a read-only tmpfs, the cover of masked directories; owned */
         /* For a container that runs: the mounts that would come over the channel, and its first process, whose mount namespace

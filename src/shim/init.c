@@ -20,6 +20,18 @@ static int set_up(const Shim *shim, const Plan *plan, PlanContext *context, Erro
         return plan_apply(plan, context, error);
 }
 
+/* Says why at once, but does not end before GO: see shim_start(). */
+_noreturn_ static void fail(const PlanContext *context, Error *error) {
+        int kind = context->gone ? CHILD_GO : CHILD_MOUNT;
+
+        process_report(error);
+        while (kind > 0 && kind != CHILD_GO) {
+                _cleanup_close_ int fd = -EBADF;
+                kind = child_receive(PROCESS_CHANNEL, &fd, NULL);
+        }
+        _exit(error_kind_to_exit_status(error->kind));
+}
+
 void init_run(const Shim *shim, const Plan *plan, int channel, const SessionPipes *pipes) {
         const LaunchSpec *spec = &shim->spec;
         PlanContext context = PLAN_CONTEXT_INIT;
@@ -35,7 +47,7 @@ void init_run(const Shim *shim, const Plan *plan, int channel, const SessionPipe
         if (r >= 0)
                 r = set_up(shim, plan, &context, &error);
         if (r < 0)
-                process_fail(&error);
+                fail(&context, &error);
 
         int terminal = TAKE_FD(context.terminal);
         plan_context_done(&context);

@@ -54,10 +54,14 @@ int process_become_root(void) {
         return 0;
 }
 
-void process_fail(Error *error) {
+void process_report(Error *error) {
         if (error->kind == ERROR_FAILED || error->kind == ERROR_NONE)
                 error->kind = ERROR_START_FAILED;
         (void) child_send_error(PROCESS_CHANNEL, error);
+}
+
+void process_fail(Error *error) {
+        process_report(error);
         _exit(error_kind_to_exit_status(error->kind));
 }
 

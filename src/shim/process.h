@@ -5,8 +5,8 @@
  * command. */
 
 #include "error.h"
-#include "macro.h"
 #include "launch-spec.h"
+#include "macro.h"
 #include "session.h"
 #include "syscall-filter.h"
 
@@ -34,5 +34,6 @@ int process_read_filter(const LaunchSpec *spec, const SyscallFilter **ret, Error
 int process_become_root(void);
 /* terminal: its slave, which becomes the controlling terminal, or -EBADF. Reports to the shim and does not return. */
 _noreturn_ void process_execute(const ProcessSpec *spec, const SessionPipes *pipes, int terminal);
-/* Sends the error to the shim and exits. */
+/* Sends the error to the shim; _fail() exits as well. */
+void process_report(Error *error);
 _noreturn_ void process_fail(Error *error);

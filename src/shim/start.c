@@ -146,25 +146,31 @@ int shim_start(Shim *shim, Error *error) {
                 if (r < 0)
                         error_set_errno(error, r, "cannot read the container's start time");
         }
-        if (r >= 0) {
-                control_send(shim, SHIM_CREATED,
-                             &(ShimMessage){ .pid = session->pid, .start_time = shim->start_time });
-                r = send_mounts(shim, &plan, error);
-        }
         if (r < 0) {
                 session_kill(session);
                 return r;
         }
+        /* From here on init waits for GO, and lives that long whatever happens: berthd has it put into a scope, and systemd would
+         * never see the end of one whose only process was dead when it came. */
+        control_send(shim, SHIM_CREATED,
+                     &(ShimMessage){ .pid = session->pid, .start_time = shim->start_time });
+        r = send_mounts(shim, &plan, error);
         if (shim->resets_oom_score)
                 (void) write_proc(session->pid, "oom_score_adj", "0");
-        hold_namespaces(shim);
-        return fd_set_nonblock(session->channel, true);
+        if (r >= 0)
+                hold_namespaces(shim);
+        int nonblock = fd_set_nonblock(session->channel, true);
+        return r < 0 ? r : nonblock;
 }
 
 void shim_go(Shim *shim, const char *cgroup) {
         if (shim->cgroup || shim->container->exited)
                 return;
         shim->cgroup = strdup(strempty(cgroup));
+        if (shim->container->error.kind != ERROR_NONE) {
+                session_kill(shim->container);
+                return;
+        }
         int r = shim->cgroup ? 0 : -ENOMEM;
         if (r >= 0 && shim->spec.delegate_cgroup)
                 r = cgroup_delegate(shim->cgroup, shim->spec.uid_base, &shim->container->error);
