@@ -119,7 +119,14 @@ static ContainerUpdate *update_free(ContainerUpdate *update) {
 DEFINE_CLEANUP(ContainerUpdate *, update_free);
 
 void container_drop_update(Container *c) {
-        c->update = update_free(c->update);
+        _cleanup_(update_freep) ContainerUpdate *update = TAKE_PTR(c->update);
+        _cleanup_error_ Error error = {};
+
+        if (!update)
+                return;
+        error_set(&error, ERROR_NO_SUCH_CONTAINER, "container \"%s\" has been removed meanwhile",
+                  c->spec.name);
+        update->done(c, &error, update->userdata);
 }
 
 static void finish(ContainerUpdate *owned, const Error *error) {
