@@ -68,6 +68,7 @@ static const Field launch_spec_fields[] = {
         { "FiltersCalls", FIELD_BOOL, F(LaunchSpec, filters_calls) },
         { "AppArmorProfile", FIELD_STRING, F(LaunchSpec, apparmor_profile) },
         { "SELinuxLabel", FIELD_STRING, F(LaunchSpec, selinux_label) },
+        { "DelegateCgroup", FIELD_BOOL, F(LaunchSpec, delegate_cgroup) },
         { "StopSignal", FIELD_INT, F(LaunchSpec, stop_signal) },
         { "Sysctls", FIELD_MAP, F(LaunchSpec, sysctls) },
         {},

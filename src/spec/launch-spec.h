@@ -89,6 +89,7 @@ typedef struct LaunchSpec {
         bool filters_calls;     /* by the filter SECCOMP_FILE, beside the launch document */
         char *apparmor_profile; /* changed to by execve(2); empty: none */
         char *selinux_label;    /* likewise */
+        bool delegate_cgroup; /* its root may divide the scope's cgroup */
         int stop_signal;
         char **sysctls; /* map */
 } LaunchSpec;
