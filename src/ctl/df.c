@@ -11,7 +11,7 @@
 #include "time-util.h"
 #include "verbs-ctl.h"
 
-/* What images and containers take on the disk: berthd measures, the lists say what is in use. */
+/* What images, containers and volumes take on the disk: berthd measures, the lists say what is in use. */
 
 const Option df_options[] = {
         { 0, "format", "TEMPLATE", "Print each row by a template, \"table …\" or json", option_string,
@@ -21,13 +21,14 @@ const Option df_options[] = {
 };
 
 typedef struct Usage {
-        json_t *report, *images, *containers; /* the lists, with the sizes in them */
+        json_t *report, *images, *containers, *volumes; /* the lists, with the sizes in them */
 } Usage;
 
 static void usage_done(Usage *usage) {
         json_decref(usage->report);
         json_decref(usage->images);
         json_decref(usage->containers);
+        json_decref(usage->volumes);
 }
 
 static json_t *find(const json_t *list, const char *key, const char *value) {
@@ -58,6 +59,7 @@ static int get_usage(Ctl *ctl, Usage *usage, Error *error) {
 
         if ((r = job_report(ctl, "DiskUsage", NULL, NULL, NULL, NULL, &usage->report, error)) < 0 ||
             (r = ctl_list(ctl, "ListImages", NULL, NULL, &usage->images, error)) < 0 ||
+            (r = ctl_list(ctl, "ListVolumes", NULL, NULL, &usage->volumes, error)) < 0 ||
             (r = ctl_list_all_containers(ctl, &usage->containers, error)) < 0)
                 return r;
         if ((r = merge(json_object_get(usage->report, "Images"), "Digest", usage->images)) < 0 ||
@@ -105,10 +107,26 @@ static json_t *summarize_containers(const Usage *usage) {
         return make_row("Containers", json_array_size(usage->containers), active, size, reclaimable);
 }
 
+static json_t *summarize_volumes(const Usage *usage) {
+        const json_t *measured = json_object_get(usage->report, "Volumes");
+        uint64_t size = 0, reclaimable = 0;
+        size_t i, active = 0;
+        json_t *volume;
+
+        json_array_foreach(usage->volumes, i, volume) {
+                bool used = json_array_size(json_object_get(volume, "UsedBy")) > 0;
+                uint64_t own = json_number(find(measured, "Name", json_text(volume, "Name")), "Size");
+                size += own;
+                active += used;
+                reclaimable += used ? 0 : own;
+        }
+        return make_row("Local Volumes", json_array_size(usage->volumes), active, size, reclaimable);
+}
+
 static int summarize(const Usage *usage, json_t **ret) {
-        /* There are no volumes and no build cache yet; docker's scripts look for their rows. */
+        /* There is no build cache yet; docker's scripts look for its row. */
         json_t *rows = json_pack("[o, o, o, o]", summarize_images(usage), summarize_containers(usage),
-                                 make_row("Local Volumes", 0, 0, 0, 0), make_row("Build Cache", 0, 0, 0, 0));
+                                 summarize_volumes(usage), make_row("Build Cache", 0, 0, 0, 0));
 
         if (!rows)
                 return -ENOMEM;
