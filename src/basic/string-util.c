@@ -95,6 +95,14 @@ bool utf8_is_valid(const char *s, size_t n) {
         return true;
 }
 
+void string_blank_controls(char *s) {
+        for (unsigned char *p = (unsigned char *) s; p && *p; p++)
+                if (*p < ' ' || *p == 0x7f)
+                        *p = ' ';
+                else if (p[0] == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f) /* as UTF-8 has them */
+                        p[0] = p[1] = ' ';
+}
+
 char *hex_encode(const void *data, size_t n) {
         static const char digits[] = "0123456789abcdef";
         const uint8_t *p = data;

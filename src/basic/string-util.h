@@ -53,6 +53,9 @@ bool string_in_charset(const char *s, const char *charset) _pure_;
 /* The text is valid UTF-8 and has no NUL within n bytes. */
 bool utf8_is_valid(const char *s, size_t n) _pure_;
 
+/* Control characters, which could do anything to a terminal, become blanks: those below U+0020, U+007F to U+009F. */
+void string_blank_controls(char *s);
+
 /* Hex of n bytes; the result has 2n characters. NULL when out of memory. */
 char *hex_encode(const void *data, size_t n);
 

@@ -9,6 +9,7 @@
 #include "verbs-ctl.h"
 
 void ctl_report(const Error *error) {
+        string_blank_controls(error->message);
         fflush(stdout);
         fprintf(stderr, "berthctl: %s\n", error->message ?: "out of memory");
 }

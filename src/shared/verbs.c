@@ -239,13 +239,9 @@ static int run_verb(const Program *program, void *context, CommonOptions *common
 
 /* "berthctl: what, on what, why": one line, whatever the message came from. */
 static void report(const Program *program, Error *error) {
-        char *message = error->message;
-
-        for (char *p = message; p && *p; p++)
-                if (*p == '\n' || *p == '\r')
-                        *p = ' ';
+        string_blank_controls(error->message);
         fflush(stdout);
-        fprintf(stderr, "%s: %s\n", program->name, message ?: "out of memory");
+        fprintf(stderr, "%s: %s\n", program->name, error->message ?: "out of memory");
 }
 
 static int failure_status(const Verb *verb, const Error *error) {

@@ -17,6 +17,10 @@ static void test_strings(void) {
 
         CHECK_STRING(hex, "00ff10");
         CHECK(streq_ptr(NULL, NULL) && !streq_ptr("a", NULL));
+        char controls[] = "a\n\033[2J\x7f\xc2\x9bz\xc3\xbc\xc2\xa0";
+        string_blank_controls(controls);
+        CHECK_STRING(controls, "a  [2J   z\xc3\xbc\xc2\xa0");
+        string_blank_controls(NULL);
         CHECK_STRING(startswith("sha256:ab", "sha256:"), "ab");
         CHECK(!endswith("ab", "abc"));
         CHECK(utf8_is_valid("gr\xc3\xbc\xc3\x9f", 6));
