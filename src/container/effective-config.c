@@ -76,7 +76,8 @@ static int fill(const ContainerSpec *spec, const ImageConfig *image, const char 
             (r = make_arguments(spec, image, &config->arguments)) < 0)
                 return r;
         config->systemd = systemd_mode_applies(spec, config->arguments);
-        if ((r = make_environment(spec, image, config->hostname, config->systemd, &config->environment)) < 0 ||
+        if ((r = make_environment(spec, image, config->hostname, config->systemd, &config->environment)) <
+                    0 ||
             (r = free_and_strdup(&config->working_directory,
                                  choose(spec->working_directory, image->working_directory, "/"))) < 0 ||
             (r = free_and_strdup(&config->user, choose(spec->user, image->user, ""))) < 0 ||
