@@ -19,6 +19,7 @@ static const struct {
         [ERROR_NO_SUCH_IMAGE] = { BUS_PREFIX "NoSuchImage", ENOENT, 404, 125 },
         [ERROR_NO_SUCH_NETWORK] = { BUS_PREFIX "NoSuchNetwork", ENOENT, 404, 125 },
         [ERROR_NO_SUCH_VOLUME] = { BUS_PREFIX "NoSuchVolume", ENOENT, 404, 125 },
+        [ERROR_NO_SUCH_SECRET] = { BUS_PREFIX "NoSuchSecret", ENOENT, 404, 125 },
         [ERROR_NO_SUCH_EXEC] = { BUS_PREFIX "NoSuchExec", ENOENT, 404, 125 },
         [ERROR_NO_SUCH_JOB] = { BUS_PREFIX "NoSuchJob", ENOENT, 404, 125 },
         [ERROR_NO_SUCH_FILE] = { BUS_PREFIX "NoSuchFile", ENOENT, 404, 125 },

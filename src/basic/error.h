@@ -15,6 +15,7 @@ typedef enum ErrorKind {
         ERROR_NO_SUCH_IMAGE,     /* no image has this name or digest, here or in the registry */
         ERROR_NO_SUCH_NETWORK,
         ERROR_NO_SUCH_VOLUME,
+        ERROR_NO_SUCH_SECRET,
         ERROR_NO_SUCH_EXEC,
         ERROR_NO_SUCH_JOB,
         ERROR_NO_SUCH_FILE, /* a path inside a container or image does not exist */
