@@ -87,7 +87,7 @@ static int fill(const ContainerSpec *spec, const ImageConfig *image, const char 
         int signal = parse_signal(choose(spec->stop_signal, image->stop_signal,
                                          config->systemd ? SYSTEMD_STOP_SIGNAL : "SIGTERM"));
         config->stop_signal = signal > 0 ? signal : SIGTERM;
-        return 0;
+        return health_check_merge(&spec->health, &image->health, &config->health);
 }
 
 int effective_config_make(const ContainerSpec *spec, const ImageConfig *image, const char *host_name,
@@ -106,5 +106,6 @@ void effective_config_done(EffectiveConfig *config) {
         free(config->working_directory);
         free(config->user);
         free(config->hostname);
+        object_done(&health_check_type, &config->health);
         *config = (EffectiveConfig){};
 }
