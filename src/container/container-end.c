@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "container-private.h"
+#include "container-secrets.h"
 #include "fd-util.h"
 #include "file-util.h"
 #include "log.h"
@@ -68,6 +69,7 @@ static void release_run(Container *c, const Error *failure) {
 
 /* Only after the state is saved: until then exit.json is what a next berthd would learn of the end. */
 static void remove_run_directory(const Container *c) {
+        container_drop_secrets(c->context->run_fd, c->spec.id);
         int r = remove_tree_at(c->context->run_fd, c->spec.id);
 
         if (r < 0)
@@ -120,6 +122,7 @@ void container_ended(Container *c, const ExitRecord *record) {
         c->executed = c->recovered = false;
 
         container_wake(c, EDGE_STARTED, failure.kind != ERROR_NONE ? &failure : NULL);
+        container_health_ended(c);
         container_wake(c, EDGE_NEXT_EXIT, NULL);
         if (!restart)
                 container_wake(c, EDGE_STOPPED, NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "container-private.h"
 #include "container-volumes.h"
+#include "container-secrets.h"
 #include "fd-util.h"
 #include "seccomp-cache.h"
 #include "string-util.h"
@@ -25,6 +26,7 @@ static const Preparation preparations[] = {
         container_prepare_volumes,
         prepare_filter,
         link_filter,
+        container_prepare_secrets,
         NULL,
 };
 

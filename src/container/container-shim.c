@@ -43,6 +43,9 @@ static void dispatch(Container *c, ShimMessageKind kind, const ShimMessage *mess
         case SHIM_EXEC_EXITED:
                 container_on_exec(c, kind, message);
                 break;
+        case SHIM_HEALTH:
+                container_on_health(c, message);
+                break;
         case SHIM_HELLO:
                 container_on_hello(c, message);
                 break;

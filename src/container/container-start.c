@@ -4,6 +4,7 @@
 
 #include "container-name.h"
 #include "container-private.h"
+#include "container-share.h"
 #include "etc-files.h"
 #include "fd-util.h"
 #include "file-util.h"
@@ -49,6 +50,7 @@ ContainerStart *container_start_free(ContainerStart *start) {
         sd_event_source_disable_unref(start->timeout);
         safe_close(start->directory_fd);
         free(start->description);
+        device_set_done(&start->devices);
         error_done(&start->error);
         free(start);
         return NULL;
@@ -57,7 +59,10 @@ ContainerStart *container_start_free(ContainerStart *start) {
 static int write_etc_files(Container *c, int directory_fd, Error *error) {
         _cleanup_(etc_files_done) EtcFiles files = {};
 
-        int r = etc_files_make(&c->spec, c->effective.hostname, &c->state.endpoints, &files, error);
+        int r = c->spec.network == NETWORK_CONTAINER
+                        ? container_copy_etc_files(c, &files, error)
+                        : etc_files_make(&c->spec, c->effective.hostname, &c->state.endpoints, &files,
+                                         error);
         if (r < 0)
                 return r;
         const struct {
@@ -85,11 +90,17 @@ static int write_launch(Container *c, const List *interfaces, char **lower, Erro
         _cleanup_free_ char *directory = string_join(STATE_DIRECTORY "/containers/", c->spec.id);
         _cleanup_free_ char *run_directory = string_join(RUNTIME_DIRECTORY "/containers/", c->spec.id);
         _cleanup_(mount_layers_done) MountLayers layers = {};
+        LaunchShared shared;
         LaunchSpec launch;
 
         if (!directory || !run_directory)
                 return error_set_errno(error, -ENOMEM, "cannot start");
         int r = container_image_layers(c, &layers, error);
+        if (r >= 0)
+                r = container_find_shared(c, &shared, error);
+        if (r >= 0)
+                r = devices_resolve(c->spec.devices, c->spec.device_cgroup_rules, c->spec.privileged,
+                                    &c->start->devices, error);
         if (r < 0)
                 return r;
         r = launch_make(
@@ -104,6 +115,8 @@ static int write_launch(Container *c, const List *interfaces, char **lower, Erro
                         .interfaces = interfaces,
                         .rows = c->start->options.rows,
                         .columns = c->start->options.columns,
+                        .shared = &shared,
+                        .devices = &c->start->devices.nodes,
                 },
                 &launch, error);
         if (r < 0)
@@ -408,7 +421,8 @@ static int start_scope(Container *c, Error *error) {
                 .kill_signal = c->effective.stop_signal,
                 .stop_timeout = c->spec.stop_timeout,
                 .any_device = c->spec.privileged,
-                .make_devices = c->spec.user_namespace == USER_NAMESPACE_HOST,
+                .make_devices = c->spec.uid_count == 0,
+                .devices = s->devices.allowed,
                 .slice = c->spec.cgroup_parent,
                 .properties = c->spec.properties,
         };

@@ -15,6 +15,7 @@ typedef struct EffectiveConfig {
         char **labels; /* map: the image's, overridden by the container's */
         int stop_signal;
         bool systemd; /* the command is a systemd, see systemd-mode.h */
+        HealthCheck health; /* all zeros: nothing is checked */
 } EffectiveConfig;
 
 /* host_name: what the container is called when it shares the host's network and asks for no name of its own.

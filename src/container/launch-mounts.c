@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "container-secrets.h"
 #include "launch-mounts.h"
 #include "path-util.h"
 #include "string-util.h"
@@ -156,7 +157,7 @@ int launch_mounts_make(const LaunchInputs *in, LaunchSpec *l, Error *error) {
         int r;
 
         if ((r = add_own_mounts(in, l, error)) < 0 || (r = add_writable_tmpfs(in, l)) < 0 ||
-            (r = add_etc_mounts(in, l)) < 0)
+            (r = add_etc_mounts(in, l)) < 0 || (r = launch_secrets_make(in, l)) < 0)
                 return r;
         sort_mounts(&l->mounts);
         return 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "launch-mounts.h"
+#include "launch-namespaces.h"
 #include "launch-security.h"
 #include "launch.h"
 #include "path-util.h"
@@ -17,7 +18,6 @@ static int copy_strings(const LaunchInputs *in, LaunchSpec *l) {
                 { &l->unit, in->unit },
                 { &l->working_directory, in->effective->working_directory },
                 { &l->user, in->effective->user },
-                { &l->hostname, in->effective->hostname },
         };
         const struct {
                 char ***target;
@@ -55,19 +55,6 @@ static int copy_interfaces(const List *from, List *to) {
         return 0;
 }
 
-/* As Docker: the container's root may use low ports, and everybody may ping. */
-static int add_sysctls(const LaunchInputs *in, LaunchSpec *l) {
-        char ping_range[32];
-        int r;
-
-        if (in->spec->network == NETWORK_HOST)
-                return 0;
-        snprintf(ping_range, sizeof(ping_range), "0 %u", l->uid_count > 0 ? l->uid_count - 1 : INT32_MAX);
-        if ((r = strv_map_set(&l->sysctls, "net.ipv4.ip_unprivileged_port_start", "0")) < 0)
-                return r;
-        return strv_map_set(&l->sysctls, "net.ipv4.ping_group_range", ping_range);
-}
-
 static int fill(const LaunchInputs *in, LaunchSpec *l, Error *error) {
         const ContainerSpec *spec = in->spec;
         int r;
@@ -84,16 +71,14 @@ static int fill(const LaunchInputs *in, LaunchSpec *l, Error *error) {
         l->rows = in->rows;
         l->columns = in->columns;
         l->init = spec->init;
-        l->uid_base = spec->uid_base;
-        l->uid_count = spec->uid_count;
-        l->network = spec->network == NETWORK_HOST ? LAUNCH_NETWORK_HOST : LAUNCH_NETWORK_PRIVATE;
         l->stop_signal = in->effective->stop_signal;
         l->delegate_cgroup = in->effective->systemd;
 
-        if ((r = copy_strings(in, l)) < 0 || (r = copy_interfaces(in->interfaces, &l->interfaces)) < 0 ||
+        if ((r = object_copy(&health_check_type, &l->health, &in->effective->health)) < 0 ||
+            (r = copy_strings(in, l)) < 0 || (r = copy_interfaces(in->interfaces, &l->interfaces)) < 0 ||
             (r = launch_mounts_make(in, l, error)) < 0 || (r = launch_security_make(in, l, error)) < 0)
                 return r;
-        return add_sysctls(in, l);
+        return launch_namespaces_make(in, l, error);
 }
 
 int launch_make(const LaunchInputs *inputs, LaunchSpec *ret, Error *error) {

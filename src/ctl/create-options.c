@@ -5,8 +5,10 @@
 #include "env-file.h"
 #include "health-option.h"
 #include "mount-option.h"
+#include "namespace-option.h"
 #include "parse-util.h"
 #include "security-option.h"
+#include "secret-option.h"
 #include "string-util.h"
 #include "strv.h"
 #include "systemd-option.h"
@@ -72,7 +74,13 @@ const Option create_options[] = {
           O(spec.cap_drop) },
         { 0, "cgroup-parent", "SLICE", "The slice that it lies in (machine-berth.slice)", parse_owned,
           O(spec.cgroup_parent) },
+        { 0, "cgroupns", "MODE", "Its cgroup namespace: private or host", namespace_parse_cgroup, O(spec),
+          WORD_CHOICE, "private|host" },
         { 0, "cidfile", "FILE", "Write its id into a new file", option_string, O(cidfile), WORD_FILE },
+        { 0, "device", "DEVICE", "Give it a device (/dev/x[:/dev/y][:rwm])", option_strings, O(spec.devices),
+          WORD_FILE },
+        { 0, "device-cgroup-rule", "RULE", "Allow devices that come later (c 188:* rwm)", option_strings,
+          O(spec.device_cgroup_rules) },
         { 0, "dns", "ADDRESS", "Ask this name server", option_strings, O(spec.dns) },
         { 0, "dns-option", "OPTION", "An option of resolv.conf(5)", option_strings, O(spec.dns_options) },
         { 0, "dns-opt", "OPTION", NULL, option_strings, O(spec.dns_options) },
@@ -98,10 +106,13 @@ const Option create_options[] = {
           parse_health_duration, O(spec.health.start_period) },
         { 0, "health-timeout", "TIME", "A probe that takes longer has failed (30s)", parse_health_duration,
           O(spec.health.timeout) },
+        { 0, "group-add", "GROUP", "A further group of its user", option_strings, O(spec.groups) },
         { 'h', "hostname", "NAME", "Its host name", parse_owned, O(spec.hostname) },
         { 0, "init", NULL, "Put a small init in front of the command, which reaps orphans", option_flag,
           O(spec.init) },
         { 'i', "interactive", NULL, "Keep its standard input open", option_flag, O(spec.open_stdin) },
+        { 0, "ipc", "MODE", "Its IPC namespace: private, shareable, host or container:NAME",
+          namespace_parse_ipc, O(spec), WORD_CHOICE, "private|shareable|host|container:" },
         { 0, "ip", "ADDRESS", "Its IPv4 address", option_string, O(ipv4) },
         { 0, "ip6", "ADDRESS", "Its IPv6 address", option_string, O(ipv6) },
         { 'l', "label", "KEY[=VALUE]", "Set a label", option_strings, O(labels) },
@@ -118,6 +129,10 @@ const Option create_options[] = {
         { 0, "network-alias", "NAME", "A further name in its network", option_strings, O(aliases) },
         { 0, "no-healthcheck", NULL, "Do not probe its health, whatever the image says",
           parse_no_health_check, O(spec.health.test) },
+        { 0, "oom-score-adj", "NUMBER", "How soon it is killed when memory is short, -1000 to 1000",
+          option_oom_score, O(spec.oom_score_adj) },
+        { 0, "pid", "MODE", "Its processes: private, host or container:NAME", namespace_parse_pid, O(spec),
+          WORD_CHOICE, "private|host|container:" },
         { 0, "platform", "OS/ARCH", "The platform of the image, when it is pulled", option_string,
           O(platform) },
         { 0, "privileged", NULL, "All capabilities and devices: it can do what root can", option_flag,
@@ -134,9 +149,12 @@ const Option create_options[] = {
         { 0, "restart", "POLICY", "no, always, unless-stopped or on-failure[:COUNT]", option_string,
           O(restart), WORD_CHOICE, "no|always|unless-stopped|on-failure" },
         { 0, "rm", NULL, "Remove it when it ends", option_flag, O(spec.auto_remove) },
+        { 0, "secret", "NAME[,FIELD=…]", "Give it a secret, as the file /run/secrets/NAME (target=, uid=, gid=, mode=)",
+          parse_secret, O(spec.secrets) },
         { 0, "security-opt", "OPTION",
           "Loosen or tighten what it may do (no-new-privileges, seccomp=FILE …), see berth-security(7)",
           parse_security, 0, WORD_CHOICE, SECURITY_OPTION_WORDS },
+        { 0, "shm-size", "SIZE", "The size of /dev/shm (64M)", option_bytes, O(spec.shm_size) },
         { 0, "stop-signal", "SIGNAL", "The signal that asks it to end", parse_owned_signal,
           O(spec.stop_signal), WORD_SIGNAL },
         { 0, "systemd", "MODE",
@@ -146,12 +164,19 @@ const Option create_options[] = {
           option_duration, O(stop_timeout) },
         { 0, "storage-opt", "size=SIZE", "At most so much may be written into its root file system",
           parse_storage, O(spec.storage_size) },
+        { 0, "sysctl", "NAME=VALUE", "A kernel parameter of its namespaces", option_map, O(spec.sysctls) },
+        { 0, "time-offset", "CLOCK=TIME", "Shift its clock monotonic or boottime (boottime=+1d)",
+          namespace_parse_time_offset, O(spec) },
         { 0, "tmpfs", "PATH[:OPTIONS]", "Mount a tmpfs (/run:size=64m)", parse_tmpfs, O(spec.mounts) },
         { 't', "tty", NULL, "Give it a terminal", option_flag, O(spec.terminal) },
+        { 0, "ulimit", "NAME=SOFT[:HARD]", "A limit of each process, -1 for none (nofile=1024:4096)",
+          option_map, O(spec.ulimits) },
         { 'u', "user", "USER[:GROUP]", "Run the command as this user of the image", parse_owned,
           O(spec.user) },
-        { 0, "userns", "MODE", "Its user ids: auto (its own) or host", option_choice, O(user_namespace),
-          WORD_CHOICE, "auto|host" },
+        { 0, "userns", "MODE", "Its user ids: auto (its own), host, keep-id (yours stay yours) or id:FIRST",
+          namespace_parse_user, O(spec), WORD_CHOICE, "auto|host|keep-id|id:" },
+        { 0, "uts", "MODE", "Its host name: private or host", namespace_parse_uts, O(spec), WORD_CHOICE,
+          "private|host" },
         { 'v', "volume", "[SOURCE:]PATH[:OPTIONS]",
           "Mount a path of the host, or a volume, see berth-mounts(7)", parse_volume, O(spec.mounts),
           WORD_DIRECTORY },
@@ -256,9 +281,14 @@ static int fill_network(CreateOptions *o, Error *error) {
         const char *network = o->network ?: "default";
         bool specific = o->ipv4 || o->ipv6 || o->mac || o->aliases;
 
-        if (startswith(network, "container:"))
-                return error_set(error, ERROR_UNSUPPORTED,
-                                 "--network: sharing the network of another container comes later");
+        const char *container = startswith(network, "container:");
+        if (container && specific)
+                return error_set(error, ERROR_INVALID,
+                                 "addresses and aliases make no sense with --network container:NAME");
+        if (container) {
+                o->spec.network = NETWORK_CONTAINER;
+                return free_and_strdup(&o->spec.network_container, container);
+        }
         if (streq(network, "none") || streq(network, "host")) {
                 if (specific)
                         return error_set(error, ERROR_INVALID,
@@ -301,8 +331,6 @@ int create_options_finish(CreateOptions *o, char *const *arguments, Error *error
             (r = create_fill_restart(o->restart, &spec->restart, error)) < 0 || (r = fill_network(o, error)) < 0 ||
             (r = resource_options_apply(&o->resources, &spec->properties, error)) < 0)
                 return r;
-        if (o->user_namespace)
-                spec->user_namespace = enum_from_string(user_namespace_words, o->user_namespace);
         if (o->stop_timeout.set)
                 spec->stop_timeout = o->stop_timeout.usec;
         /* What berthd would refuse anyway is said sooner, before an image is pulled for it. */

@@ -50,6 +50,18 @@ typedef struct LifecycleOptions {
 } LifecycleOptions;
 extern const Option stop_options[], kill_options[], wait_options[], rm_options[];
 
+/* secret.c */
+DECLARE_VERB(secret_create);
+DECLARE_VERB(secret_ls);
+DECLARE_VERB(secret_rm);
+DECLARE_VERB(secret_inspect);
+typedef struct SecretCreateOptions {
+        char **labels;
+        bool replace;
+} SecretCreateOptions;
+extern const Option secret_create_options[];
+void secret_create_options_done(void *options);
+
 /* healthcheck.c */
 DECLARE_VERB(healthcheck_run);
 

@@ -152,6 +152,8 @@ static int commit_config(Call *call, const Container *c, ImageConfig *config) {
                 r = free_and_strdup(&config->working_directory, spec->working_directory);
         if (r >= 0 && !isempty(spec->user))
                 r = free_and_strdup(&config->user, spec->user);
+        if (r >= 0)
+                r = health_check_overlay(&config->health, &spec->health);
         if (r >= 0 && !isempty(spec->stop_signal))
                 r = free_and_strdup(&config->stop_signal, spec->stop_signal);
         return r;

@@ -83,6 +83,32 @@ static int merge_keys(json_t *map, char *const *keys) {
         return 0;
 }
 
+static int set_number(json_t *object, const char *key, uint64_t value) {
+        return value == 0 ? 0 : json_object_set_new(object, key, json_integer(value));
+}
+
+/* What is set replaces the image's, field by field, as when it runs; a duration is in nanoseconds there. */
+static int set_health(json_t *config, const HealthCheck *health) {
+        const struct {
+                const char *key;
+                uint64_t usec;
+        } durations[] = {
+                { "Interval", health->interval },
+                { "Timeout", health->timeout },
+                { "StartPeriod", health->start_period },
+                { "StartInterval", health->start_interval },
+        };
+        json_t *target = member(config, "Healthcheck", json_object);
+        int r = target ? 0 : -ENOMEM;
+
+        if (r >= 0 && !strv_isempty(health->test))
+                r = json_object_set_new(target, "Test", list_to_json(health->test));
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(durations); i++)
+                r = set_number(target, durations[i].key,
+                               MIN(durations[i].usec, UINT64_C(1) << 53) * 1000);
+        return r < 0 ? r : set_number(target, "Retries", health->retries);
+}
+
 int image_document_set_config(json_t *document, const ImageConfig *config, Error *error) {
         json_t *target = image_document_config(document);
         const struct {
@@ -114,6 +140,8 @@ int image_document_set_config(json_t *document, const ImageConfig *config, Error
                 r = merge_keys(member(target, "ExposedPorts", json_object), config->exposed_ports);
         if (r >= 0 && !strv_isempty(config->volumes))
                 r = merge_keys(member(target, "Volumes", json_object), config->volumes);
+        if (r >= 0 && health_check_is_set(&config->health))
+                r = set_health(target, &config->health);
         return r < 0 ? out_of_memory(error) : 0;
 }
 

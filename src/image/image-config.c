@@ -2,6 +2,45 @@
 #include "json-read.h"
 #include "manifest.h"
 #include "string-util.h"
+#include "time-util.h"
+
+/* Docker counts in nanoseconds. */
+static int get_duration(const json_t *json, const char *key, uint64_t *ret, Error *error) {
+        int r = json_get_size(json, key, ret, error);
+
+        *ret /= 1000;
+        return r;
+}
+
+/* Docker's HEALTHCHECK. */
+static int parse_health(const json_t *config, HealthCheck *ret, Error *error) {
+        const struct {
+                const char *key;
+                uint64_t *target;
+        } durations[] = {
+                { "Interval", &ret->interval },
+                { "Timeout", &ret->timeout },
+                { "StartPeriod", &ret->start_period },
+                { "StartInterval", &ret->start_interval },
+        };
+        uint64_t retries;
+        json_t *json;
+
+        int r = json_get_object(config, "Healthcheck", &json, error);
+        if (r < 0 || !json)
+                return r;
+        r = json_get_strv(json, "Test", &ret->test, error);
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(durations); i++)
+                r = get_duration(json, durations[i].key, durations[i].target, error);
+        if (r >= 0)
+                r = json_get_size(json, "Retries", &retries, error);
+        if (r < 0)
+                return r;
+        ret->retries = MIN(retries, (uint64_t) UINT32_MAX);
+        if (health_check_type.validate(ret, error) < 0)
+                return error->kind = ERROR_CORRUPT, -EBADMSG;
+        return 0;
+}
 
 static int parse_runtime_config(const json_t *json, ImageConfig *ret, Error *error) {
         const struct {
@@ -30,7 +69,7 @@ static int parse_runtime_config(const json_t *json, ImageConfig *ret, Error *err
                 r = lists[i].get(json, lists[i].key, lists[i].target, error);
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(strings); i++)
                 r = json_get_string(json, strings[i].key, strings[i].target, error);
-        return r;
+        return r < 0 ? r : parse_health(json, &ret->health, error);
 }
 
 static int parse_history(const json_t *json, List *ret, Error *error) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "container-name.h"
 #include "launch-security.h"
+#include "manager-secrets.h"
 #include "manager-volumes.h"
 #include "scope-property.h"
 #include "security-module.h"
@@ -145,6 +146,7 @@ static int complete_spec(Manager *m, const char *name, ContainerSpec *spec, Erro
         if ((r = choose_name(m, name, &spec->name, error)) < 0 ||
             (r = manager_find_runnable(m, spec->image, &image, error)) < 0 ||
             (r = manager_complete_mounts(m, spec, error)) < 0 ||
+            (r = manager_check_secrets(m, spec, error)) < 0 ||
             (r = manager_complete_volumes(m, &image->record, spec, error)) < 0 || (r = check_spec(m, spec, error)) < 0 ||
             (r = manager_complete_namespaces(m, spec, error)) < 0)
                 return r;

@@ -6,6 +6,8 @@
 #include "file-util.h"
 #include "job.h"
 #include "log.h"
+#include "container-secrets.h"
+#include "manager-secrets.h"
 #include "manager-volumes.h"
 #include "string-util.h"
 #include "strv.h"
@@ -132,6 +134,7 @@ int manager_new(sd_event *event, sd_bus *bus, const ManagerHooks *hooks, void *u
                 },
         };
         TAILQ_INIT(&m->jobs);
+        TAILQ_INIT(&m->secret_creations);
         TAILQ_INIT(&m->volume_works);
         TAILQ_INIT(&m->log_readers);
         int r = systemd_new(bus, on_request_stop, m, &m->systemd);
@@ -161,6 +164,7 @@ Manager *manager_free(Manager *m) {
                 HASH_DELETE(by_id, m->containers_by_id, c);
                 container_free(c);
         }
+        manager_free_secrets(m);
         volumes_close(m->volumes);
         networks_free(m->networks);
         shims_free(m->shims);
@@ -273,9 +277,12 @@ static void sweep_run_directories(Manager *m) {
                 HASH_FIND(by_id, m->containers_by_id, entry->d_name, strlen(entry->d_name), c);
                 if (!socket || (c && container_is_active(c)))
                         continue;
-                if (!c && faccessat(m->context.run_fd, socket, F_OK, AT_SYMLINK_NOFOLLOW) >= 0)
+                if (!c && faccessat(m->context.run_fd, socket, F_OK, AT_SYMLINK_NOFOLLOW) >= 0) {
                         log_warning("A container %s may be running, but has no definition.", entry->d_name);
-                else if (remove_tree_at(m->context.run_fd, entry->d_name) < 0)
+                        continue;
+                }
+                container_drop_secrets(m->context.run_fd, entry->d_name);
+                if (remove_tree_at(m->context.run_fd, entry->d_name) < 0)
                         log_warning("Failed to remove the left run directory of container %s.",
                                     entry->d_name);
         }
@@ -311,7 +318,7 @@ int manager_load(Manager *m, Error *error) {
                 return r;
         m->context.images = m->images;
         m->context.networks = m->networks;
-        if ((r = load_volumes(m, error)) < 0 || (r = load_containers(m, error)) < 0)
+        if ((r = manager_load_secrets(m, error)) < 0 || (r = load_volumes(m, error)) < 0 || (r = load_containers(m, error)) < 0)
                 return r;
         HASH_ITER(by_id, m->containers_by_id, c, next)
                 if (container_update_effective(c) < 0)

@@ -23,6 +23,7 @@ static const Field shim_message_fields[] = {
         { "Stderr", FIELD_BOOL, F(want_stderr) },
         { "Exec", FIELD_OBJECT, F(exec), .type_of = &exec_spec_type },
         { "Exit", FIELD_OBJECT, F(exit), .type_of = &exit_record_type },
+        { "Health", FIELD_OBJECT, F(health), .type_of = &health_state_type },
         { "Mount", FIELD_OBJECT, F(mount), .type_of = &launch_mount_type },
         {},
 };

@@ -28,6 +28,9 @@
  *   shim → berthd   MOUNT_DONE{id, error kind, error}
  *   berthd → shim   RESIZE{rows, columns} of the container's terminal
  *   berthd → shim   RENAME{name, image}: names for further journal entries
+ *   shim → berthd   HEALTH{state}: before STARTED, after each probe of the container's health, and after HELLO; never
+ *                   from a container without a health check
+ *   berthd → shim   PROBE: probe now; HEALTH follows
  *   shim → berthd   HELLO{pid, start time, running, exec ids}: to a berthd that reconnected
  * Signals to the container go through berthd's own pidfd of the leader, not through the shim.
  *
@@ -55,6 +58,8 @@ typedef enum ShimMessageKind {
         SHIM_MOUNT,
         SHIM_UNMOUNT,
         SHIM_MOUNT_DONE,
+        SHIM_HEALTH,
+        SHIM_PROBE,
         _SHIM_MESSAGE_MAX,
 } ShimMessageKind;
 
@@ -73,6 +78,7 @@ typedef struct ShimMessage {
         ExecSpec exec;     /* EXEC */
         ExitRecord exit;   /* EXITED, EXEC_EXITED, MOUNT_DONE */
         LaunchMount mount; /* MOUNT, UNMOUNT */
+        HealthState health; /* HEALTH */
 } ShimMessage;
 extern const ObjectType shim_message_type;
 

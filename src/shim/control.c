@@ -94,6 +94,9 @@ static void handle_message(Shim *shim, ShimMessageKind kind, ShimMessage *messag
         case SHIM_RESIZE:
                 session_resize(shim->container, message->rows, message->columns);
                 break;
+        case SHIM_PROBE:
+                health_probe_now(shim);
+                break;
         case SHIM_RENAME:
                 handle_rename(shim, message);
                 break;
@@ -145,10 +148,12 @@ static void control_hello(Shim *shim) {
         int r = 0;
 
         for (Session *exec = shim->execs; exec && r >= 0; exec = exec->next)
-                if (!exec->finished)
+                if (!exec->finished && !health_owns(exec))
                         r = strv_extend(&message.ids, exec->id);
         if (r >= 0)
                 control_send(shim, SHIM_HELLO, &message);
+        if (r >= 0 && message.running)
+                health_tell(shim);
         if (r >= 0 && shim->has_ended)
                 control_send(shim, SHIM_EXITED, &(ShimMessage){ .exit = shim->record });
         strv_free(message.ids);

@@ -10,12 +10,14 @@
 #include "child-message.h"
 #include "fd-util.h"
 #include "file-util.h"
+#include "namespace.h"
 #include "process-util.h"
 #include "process.h"
 #include "pty-util.h"
 #include "shim.h"
 #include "string-util.h"
 #include "strv.h"
+#include "ulimit.h"
 
 #define CGROUP_ROOT "/sys/fs/cgroup"
 /* Where execs go when the container has put controllers on its subgroups, so that the scope's own cgroup may not have
@@ -48,24 +50,19 @@ static int merge_environment(const Shim *shim, const ExecSpec *spec, char ***ret
         return r;
 }
 
-/* In the new process, which is in the container's pid namespace and in its cgroup already. What led to the container has
- * been closed, but in that namespace its first process is 1. */
-static int join_container(const Shim *shim, Error *error) {
+/* In the new process, which is in the container's pid namespace and in its cgroup already. */
+static int join_container(const Shim *shim, int leader, Error *error) {
         const LaunchSpec *spec = &shim->spec;
-        int flags = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
 
-        if (spec->uid_count > 0)
-                flags |= CLONE_NEWUSER;
-        if (spec->network == LAUNCH_NETWORK_PRIVATE)
-                flags |= CLONE_NEWNET;
-        _cleanup_close_ int pidfd = pidfd_of(1);
-        if (pidfd < 0)
-                return error_set_errno(error, pidfd, "cannot find the container's first process");
+        /* While that is still allowed. */
+        int r = ulimits_apply(spec->ulimits, 0, error);
+        if (r < 0)
+                return r;
         /* Until the command replaces it this is the host's program with the host's memory: it is not for the
          * container's other processes to look into. */
-        if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || setns(pidfd, flags) < 0)
+        if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || setns(leader, namespaces_to_join(spec)) < 0)
                 return error_set_errno(error, negative_errno(), "cannot join the container's namespaces");
-        int r = spec->uid_count > 0 ? process_become_root() : 0;
+        r = spec->uid_count > 0 ? process_become_root() : 0;
         return r < 0 ? error_set_errno(error, r, "cannot become root of the user namespace") : 0;
 }
 
@@ -89,11 +86,13 @@ _noreturn_ static void exec_run(const Shim *shim, const ExecSpec *spec, int chan
         const SyscallFilter *filter;
         Error error = {};
 
-        if (process_begin(channel, pipes) < 0)
+        int leader = shim->container->pidfd;
+        if (process_begin(channel, pipes, &leader) < 0)
                 _exit(1);
         int r = process_read_filter(container, &filter, &error);
         if (r >= 0)
-                r = join_container(shim, &error);
+                r = join_container(shim, leader, &error);
+        leader = safe_close(leader);
         if (r >= 0 && spec->terminal)
                 r = make_terminal(spec, &terminal, &error);
         if (r >= 0)
@@ -105,6 +104,7 @@ _noreturn_ static void exec_run(const Shim *shim, const ExecSpec *spec, int chan
                         .arguments = spec->command,
                         .environment = environment,
                         .user = isempty(spec->user) ? container->user : spec->user,
+                        .groups = isempty(spec->user) ? container->groups : NULL,
                         .working_directory = isempty(spec->working_directory) ? container->working_directory
                                                                               : spec->working_directory,
                         .capabilities = container->capabilities,
@@ -154,7 +154,8 @@ static int set_pid_namespace(int fd) {
         return setns(fd, CLONE_NEWPID) < 0 ? negative_errno() : 0;
 }
 
-static pid_t fork_in_container(const Shim *shim, int *ret_pidfd) {
+/* preferred: its cgroup, if that will do; may be NULL. */
+static pid_t fork_in_container(const Shim *shim, const char *preferred, int *ret_pidfd) {
         _cleanup_close_ int own = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
         pid_t pid = -EBUSY;
 
@@ -163,6 +164,9 @@ static pid_t fork_in_container(const Shim *shim, int *ret_pidfd) {
         int r = set_pid_namespace(shim->container->pidfd);
         if (r < 0)
                 return r;
+        _cleanup_close_ int first = preferred ? open_cgroup(preferred) : -EBADF;
+        if (first >= 0)
+                pid = fork_into(first, 0, ret_pidfd);
         for (unsigned n = 0; n < 3 && pid == -EBUSY; n++) {
                 _cleanup_close_ int cgroup = open_nth_cgroup(shim, n);
                 if (cgroup >= 0)
@@ -174,43 +178,39 @@ static pid_t fork_in_container(const Shim *shim, int *ret_pidfd) {
         return r < 0 && pid < 0 ? r : pid;
 }
 
-static int exec_fork(Shim *shim, Session *session, const ExecSpec *spec, bool has_client) {
+static int exec_fork(Shim *shim, Session *session, const ExecSpec *spec, bool with_output,
+                     const char *cgroup) {
         _cleanup_close_ int channel = -EBADF;
         SessionPipes pipes = { { -EBADF, -EBADF, -EBADF } };
         int sockets[2], r = 0;
 
-        if (!spec->terminal && has_client)
+        if (!spec->terminal && with_output)
                 r = session_make_pipes(session, spec->open_stdin, true, shim->spec.uid_base, &pipes);
         if (r >= 0)
                 r = socket_pair(SOCK_SEQPACKET, 0, sockets);
         if (r >= 0) {
                 session->channel = sockets[0];
                 channel = sockets[1];
-                session->pid = fork_in_container(shim, &session->pidfd);
+                session->pid = fork_in_container(shim, cgroup, &session->pidfd);
                 if (session->pid == 0)
                         exec_run(shim, spec, channel, &pipes);
                 r = session->pid < 0 ? session->pid : fd_set_nonblock(session->channel, true);
+                if (r >= 0)
+                        (void) shim_set_oom_score(shim, session->pid, NULL);
         }
         close_many(pipes.fds, 3);
         return r;
 }
 
-void exec_start(Shim *shim, ExecSpec *spec, int fd) {
-        Session *session = session_new(shim, strempty(spec->id));
-        bool has_client = fd >= 0;
+/* Whatever goes wrong is reported as the end of the session. */
+static void exec_begin(Shim *shim, Session *session, const ExecSpec *spec, bool with_output,
+                       const char *cgroup) {
+        int r;
 
-        if (!session) {
-                safe_close(fd);
-                return;
-        }
-        session->terminal = spec->terminal;
-        session->next = shim->execs;
-        shim->execs = session;
-        int r = has_client ? session_attach(session, fd, spec->open_stdin, true, !spec->terminal) : 0;
-        if (r >= 0 && (!shim->container->started || shim->container->exited))
+        if (!shim->container->started || shim->container->exited)
                 r = error_set(&session->error, ERROR_NOT_RUNNING, "the container is not running");
-        else if (r >= 0) {
-                r = exec_fork(shim, session, spec, has_client);
+        else {
+                r = exec_fork(shim, session, spec, with_output, cgroup);
                 /* ENOMEM is how the kernel says that the pid namespace has lost its first process. */
                 if (r == -ESRCH || r == -ENOMEM || r == -ENOENT)
                         error_set(&session->error, ERROR_NOT_RUNNING, "the container has just ended");
@@ -219,4 +219,39 @@ void exec_start(Shim *shim, ExecSpec *spec, int fd) {
         }
         if (r < 0)
                 session_fail(session);
+}
+
+static Session *exec_new(Shim *shim, const ExecSpec *spec) {
+        Session *session = session_new(shim, strempty(spec->id));
+
+        if (!session)
+                return NULL;
+        session->terminal = spec->terminal;
+        session->next = shim->execs;
+        shim->execs = session;
+        return session;
+}
+
+void exec_start(Shim *shim, ExecSpec *spec, int fd) {
+        Session *session = exec_new(shim, spec);
+        bool has_client = fd >= 0;
+
+        if (!session) {
+                safe_close(fd);
+                return;
+        }
+        if (has_client && session_attach(session, fd, spec->open_stdin, true, !spec->terminal) < 0)
+                session_fail(session);
+        else
+                exec_begin(shim, session, spec, has_client, NULL);
+}
+
+void exec_start_captured(Shim *shim, const ExecSpec *spec, const char *cgroup, size_t limit, Session **ret) {
+        Session *session = exec_new(shim, spec);
+
+        if (!session)
+                return;
+        session->capture_limit = limit;
+        *ret = session;
+        exec_begin(shim, session, spec, true, cgroup);
 }

@@ -86,6 +86,7 @@ static int turn(Shim *shim) {
                 r = session_prepare(exec, &shim->poller);
         if (r >= 0)
                 r = mount_tasks_prepare(shim);
+        health_prepare(shim);
         if (shim->has_garbage)
                 poller_limit(&shim->poller, IDLE_MSEC);
         if (r >= 0)
@@ -97,6 +98,7 @@ static int turn(Shim *shim) {
         for (Session **p = &shim->execs; *p;)
                 p = sweep_session(shim, p);
         mount_tasks_advance(shim);
+        health_advance(shim);
         if (shim->has_ended)
                 release_namespaces(shim);
         return r;
@@ -202,6 +204,7 @@ int main(int argc, char *argv[]) {
         int r = run(&shim, sealed);
         control_done(&shim);
         poller_done(&shim.poller);
+        health_done(&shim);
         session_free(shim.container);
         journal_done(&shim.journal);
         mounts_done(&shim);

@@ -111,6 +111,13 @@ static void send_to_clients(Session *session, JournalStream stream, const char *
                         client_send(client, is_stderr ? STREAM_STDERR : STREAM_STDOUT, data, size);
 }
 
+static void capture(Session *session, const char *data, size_t size) {
+        size_t room = session->capture_limit - MIN(session->captured.size, session->capture_limit);
+
+        if (room > 0 && string_buffer_append(&session->captured, data, MIN(size, room)) < 0)
+                log_oom();
+}
+
 /* Reads and hands on one chunk. Returns its size, 0 at the end of the output (which is then closed), or -EAGAIN. A
  * terminal whose other end is closed everywhere reads as EIO. */
 static ssize_t read_output(Output *output) {
@@ -134,6 +141,7 @@ static ssize_t read_output(Output *output) {
         if (session->finished)
                 return n;
         send_to_clients(session, output->stream, session->chunk, n);
+        capture(session, session->chunk, n);
         session->chunk_from = output;
         session->chunk_offset = 0;
         session->chunk_size = n;

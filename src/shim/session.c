@@ -52,6 +52,7 @@ Session *session_free(Session *session) {
         error_done(&session->error);
         free(session->waiting_input);
         free(session->chunk);
+        string_buffer_done(&session->captured);
         free(session->id);
         free(session);
         return NULL;
@@ -256,6 +257,8 @@ static void on_process_end(void *object, int revents) {
         if (session->error.kind != ERROR_NONE)
                 session->exit_code = error_kind_to_exit_status(session->error.kind);
         close_input(session);
+        if (session == session->shim->container)
+                shim_init_ended(session->shim);
 }
 
 int session_prepare(Session *session, Poller *poller) {

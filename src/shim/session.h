@@ -14,6 +14,7 @@
 #include "journal.h"
 #include "log-line.h"
 #include "poller.h"
+#include "string-util.h"
 
 typedef struct Shim Shim;
 
@@ -46,6 +47,10 @@ struct Session {
 
         Output outputs[2]; /* stdout (or the terminal), stderr */
         Client *clients;
+
+        /* What is kept of the output, when something is. */
+        StringBuffer captured;
+        size_t capture_limit;
 
         /* What has been read and not yet been logged. */
         char *chunk;

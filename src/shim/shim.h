@@ -10,9 +10,11 @@
  *   reaper.c        PID 1 of a container that asked for one (--init)
  *   exec.c          processes in the running container
  *   live-mount.c    mounts that come and go in the running container
+ *   health.c        probes of the container's health
  *   session*.c      a process's streams;  client.c  who is attached to them
  *   control.c       berthd */
 
+#include "health.h"
 #include "launch-spec.h"
 #include "plan.h"
 #include "poller.h"
@@ -46,6 +48,7 @@ struct Shim {
 
         Session *container;
         Session *execs;
+        Health *health; /* NULL: nothing is checked */
         uint64_t start_time; /* of the container's process */
         int namespaces[_NAMESPACE_MAX];
         ShimMount *mounts;
@@ -61,6 +64,9 @@ struct Shim {
 /* start.c */
 int shim_start(Shim *shim, Error *error);
 void shim_go(Shim *shim, const char *cgroup);
+int shim_set_oom_score(const Shim *shim, pid_t pid, Error *error);
+/* The container's first process is gone. */
+void shim_init_ended(Shim *shim);
 void shim_abort_start(Shim *shim, const char *why);
 
 /* What sessions report (start.c, exec.c) */
@@ -75,6 +81,9 @@ void control_done(Shim *shim);
 
 /* exec.c: takes over spec's content and fd (may be -EBADF). */
 void exec_start(Shim *shim, ExecSpec *spec, int fd);
+/* A process whose output is kept in session->captured instead, up to so many bytes; in this cgroup, if that can be. *ret is
+ * set before anything can be reported of it. */
+void exec_start_captured(Shim *shim, const ExecSpec *spec, const char *cgroup, size_t limit, Session **ret);
 void exec_report(Shim *shim, ShimMessageKind kind, const Session *session);
 
 /* live-mount.c */

@@ -11,11 +11,13 @@
 #include "file-util.h"
 #include "log.h"
 #include "mount-source.h"
+#include "namespace.h"
 #include "path-util.h"
 #include "process-util.h"
 #include "shim.h"
 #include "string-util.h"
 #include "time-util.h"
+#include "ulimit.h"
 
 static int write_proc(pid_t pid, const char *file, const char *text) {
         char path[64];
@@ -25,18 +27,28 @@ static int write_proc(pid_t pid, const char *file, const char *text) {
         return fd < 0 ? negative_errno() : write_full(fd, text, strlen(text));
 }
 
-static int write_id_maps(Shim *shim, Error *error) {
-        pid_t pid = shim->container->pid;
-        char map[64];
+static int write_id_map(const Shim *shim, const char *file, uint32_t keep) {
+        _cleanup_free_ char *lines = id_map_lines(shim->spec.uid_base, shim->spec.uid_count, keep);
 
-        (void) snprintf(map, sizeof(map), "0 %u %u\n", shim->spec.uid_base, shim->spec.uid_count);
-        int r = write_proc(pid, "uid_map", map);
-        if (r >= 0)
-                r = write_proc(pid, "gid_map", map);
+        return lines ? write_proc(shim->container->pid, file, lines) : -ENOMEM;
+}
+
+/* Those of another container's user namespace are there already. */
+static int give_ids(Shim *shim, Error *error) {
+        const LaunchSpec *spec = &shim->spec;
+        int r = 0;
+
+        if (spec->uid_count == 0)
+                return 0;
+        if (spec->user_namespace.mode == LAUNCH_PRIVATE) {
+                r = write_id_map(shim, "uid_map", spec->keep_uid);
+                if (r >= 0)
+                        r = write_id_map(shim, "gid_map", spec->keep_gid);
+        }
         if (r >= 0)
                 r = child_send(shim->container->channel, CHILD_MAPPED, -EBADF);
         return r < 0 ? error_set_errno(error, r, "cannot give the user namespace the ids %u to %u",
-                                       shim->spec.uid_base, shim->spec.uid_base + shim->spec.uid_count - 1)
+                                       spec->uid_base, spec->uid_base + spec->uid_count - 1)
                      : 0;
 }
 
@@ -54,6 +66,18 @@ static int forget_volatile(const LaunchSpec *spec) {
         _cleanup_free_ char *mark = path_join(spec->work, "work/incompat");
 
         return mark ? remove_tree_at(AT_FDCWD, mark) : -ENOMEM;
+}
+
+int shim_set_oom_score(const Shim *shim, pid_t pid, Error *error) {
+        char text[16];
+
+        if (!shim->resets_oom_score && shim->spec.oom_score_adj == 0)
+                return 0;
+        (void) snprintf(text, sizeof(text), "%d", shim->spec.oom_score_adj);
+        int r = write_proc(pid, "oom_score_adj", text);
+        return r < 0 && shim->spec.oom_score_adj != 0
+                       ? error_set_errno(error, r, "this host forbids the OOM score adjustment %s", text)
+                       : 0;
 }
 
 /* The mounts that init waits for, in the order of the plan. */
@@ -87,13 +111,8 @@ static int make_init(Shim *shim, const Plan *plan, Error *error) {
         Session *session = shim->container;
         SessionPipes pipes = { { -EBADF, -EBADF, -EBADF } };
         _cleanup_close_ int channel = -EBADF;
-        uint64_t flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
         int sockets[2], r = 0;
 
-        if (spec->uid_count > 0)
-                flags |= CLONE_NEWUSER;
-        if (spec->network == LAUNCH_NETWORK_PRIVATE)
-                flags |= CLONE_NEWNET;
         if (!spec->terminal)
                 r = session_make_pipes(session, spec->open_stdin, true, spec->uid_base, &pipes);
         if (r >= 0)
@@ -105,13 +124,11 @@ static int make_init(Shim *shim, const Plan *plan, Error *error) {
         session->channel = sockets[0];
         channel = sockets[1];
 
-        session->pid = fork_into(-EBADF, flags, &session->pidfd);
+        session->pid = namespaces_fork(spec, &session->pidfd, error);
         if (session->pid == 0)
                 init_run(shim, plan, channel, &pipes);
         close_many(pipes.fds, 3);
-        return session->pid < 0
-                       ? error_set_errno(error, session->pid, "cannot make the container's namespaces")
-                       : 0;
+        return MIN(session->pid, 0);
 }
 
 static void hold_namespaces(Shim *shim) {
@@ -120,7 +137,8 @@ static void hold_namespaces(Shim *shim) {
         };
 
         for (size_t i = 0; i < _NAMESPACE_MAX; i++)
-                if (i != NAMESPACE_NETWORK || shim->spec.network == LAUNCH_NETWORK_PRIVATE)
+                if ((i != NAMESPACE_NETWORK || shim->spec.network.mode == LAUNCH_PRIVATE) &&
+                    (i != NAMESPACE_IPC || shim->spec.ipc.mode == LAUNCH_PRIVATE))
                         shim->namespaces[i] = open_namespace(shim->container->pid, names[i]);
 }
 
@@ -139,8 +157,7 @@ int shim_start(Shim *shim, Error *error) {
         if (r < 0)
                 return r;
 
-        if (shim->spec.uid_count > 0)
-                r = write_id_maps(shim, error);
+        r = give_ids(shim, error);
         if (r >= 0) {
                 r = process_start_time(session->pid, &shim->start_time);
                 if (r < 0)
@@ -155,8 +172,8 @@ int shim_start(Shim *shim, Error *error) {
         control_send(shim, SHIM_CREATED,
                      &(ShimMessage){ .pid = session->pid, .start_time = shim->start_time });
         r = send_mounts(shim, &plan, error);
-        if (shim->resets_oom_score)
-                (void) write_proc(session->pid, "oom_score_adj", "0");
+        if (r >= 0)
+                r = shim_set_oom_score(shim, session->pid, error);
         if (r >= 0)
                 hold_namespaces(shim);
         int nonblock = fd_set_nonblock(session->channel, true);
@@ -172,10 +189,24 @@ void shim_go(Shim *shim, const char *cgroup) {
                 return;
         }
         int r = shim->cgroup ? 0 : -ENOMEM;
+        /* Not sooner: what init does until here needs descriptors and memory, however little its command may have. */
+        if (r >= 0)
+                r = ulimits_apply(shim->spec.ulimits, shim->container->pid, &shim->container->error);
         if (r >= 0 && shim->spec.delegate_cgroup)
                 r = cgroup_delegate(shim->cgroup, shim->spec.uid_base, &shim->container->error);
         if (r < 0 || child_send(shim->container->channel, CHILD_GO, -EBADF) < 0)
                 session_kill(shim->container);
+}
+
+/* With the first process the kernel ends the whole pid namespace; when that is not the container's own, the rest of the
+ * container lives on, and its cgroup is what tells who belongs to it. */
+void shim_init_ended(Shim *shim) {
+        if (shim->spec.pid.mode == LAUNCH_PRIVATE || isempty(shim->cgroup))
+                return;
+        _cleanup_free_ char *path = string_join("/sys/fs/cgroup", shim->cgroup, "/cgroup.kill");
+        _cleanup_close_ int fd = path ? open(path, O_WRONLY | O_CLOEXEC) : -EBADF;
+        if (fd < 0 || write(fd, "1", 1) < 0)
+                log_warning("Failed to end the other processes of the container %s.", shim->spec.name);
 }
 
 void shim_abort_start(Shim *shim, const char *why) {
@@ -188,9 +219,12 @@ void shim_abort_start(Shim *shim, const char *why) {
 }
 
 void shim_session_started(Session *session) {
+        if (health_owns(session))
+                return;
         if (session->id)
                 exec_report(session->shim, SHIM_EXEC_STARTED, session);
         else {
+                health_begin(session->shim);
                 session->shim->record.started = realtime_usec();
                 control_send(session->shim, SHIM_STARTED,
                              &(ShimMessage){ .started = session->shim->record.started });
@@ -233,6 +267,8 @@ static void fill_record(ExitRecord *record, int exit_code, const Error *error) {
 void shim_session_ended(Session *session) {
         Shim *shim = session->shim;
 
+        if (health_session_ended(session))
+                return;
         if (session->id) {
                 exec_report(shim, SHIM_EXEC_EXITED, session);
                 return;

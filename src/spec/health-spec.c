@@ -12,6 +12,11 @@ const char *const health_status_words[] = { "none", "starting", "healthy", "unhe
 /* Docker's own lower limit. */
 #define DURATION_MIN USEC_PER_MSEC
 
+#define HEALTH_INTERVAL_DEFAULT (30 * USEC_PER_SEC)
+#define HEALTH_TIMEOUT_DEFAULT (30 * USEC_PER_SEC)
+#define HEALTH_START_INTERVAL_DEFAULT (5 * USEC_PER_SEC)
+#define HEALTH_RETRIES_DEFAULT 3
+
 static int health_check_validate(const void *object, Error *error) {
         const HealthCheck *check = object;
         const uint64_t durations[] = { check->interval, check->timeout, check->start_period,
@@ -61,3 +66,52 @@ static const Field health_state_fields[] = {
         {},
 };
 const ObjectType health_state_type = { "health", sizeof(HealthState), health_state_fields };
+
+bool health_check_is_set(const HealthCheck *check) {
+        return !strv_isempty(check->test) || check->interval > 0 || check->timeout > 0 ||
+               check->start_period > 0 || check->start_interval > 0 || check->retries > 0;
+}
+
+bool health_check_is_active(const HealthCheck *check) {
+        return strv_length(check->test) > 1;
+}
+
+int health_check_overlay(HealthCheck *check, const HealthCheck *over) {
+        const struct {
+                uint64_t *target, value;
+        } durations[] = {
+                { &check->interval, over->interval },
+                { &check->timeout, over->timeout },
+                { &check->start_period, over->start_period },
+                { &check->start_interval, over->start_interval },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(durations); i++)
+                if (durations[i].value > 0)
+                        *durations[i].target = durations[i].value;
+        check->retries = over->retries ?: check->retries;
+        check->on_failure = over->on_failure;
+        if (strv_isempty(over->test))
+                return 0;
+        check->test = strv_free(check->test);
+        return strv_copy_into(over->test, &check->test);
+}
+
+int health_check_merge(const HealthCheck *own, const HealthCheck *image, HealthCheck *ret) {
+        HealthCheck check;
+
+        int r = object_copy(&health_check_type, &check, image);
+        if (r >= 0)
+                r = health_check_overlay(&check, own);
+        if (r < 0 || !health_check_is_active(&check)) {
+                object_done(&health_check_type, &check);
+                *ret = (HealthCheck){};
+                return r;
+        }
+        check.interval = check.interval ?: HEALTH_INTERVAL_DEFAULT;
+        check.timeout = check.timeout ?: HEALTH_TIMEOUT_DEFAULT;
+        check.start_interval = check.start_interval ?: HEALTH_START_INTERVAL_DEFAULT;
+        check.retries = check.retries ?: HEALTH_RETRIES_DEFAULT;
+        *ret = check;
+        return 0;
+}

@@ -26,6 +26,16 @@ typedef struct HealthCheck {
 } HealthCheck;
 extern const ObjectType health_check_type;
 
+/* Anything of it differs from what is without it. */
+bool health_check_is_set(const HealthCheck *check) _pure_;
+/* There is something to execute. */
+bool health_check_is_active(const HealthCheck *check) _pure_;
+/* What is set in `over` replaces what is in check. 0 or -ENOMEM. */
+int health_check_overlay(HealthCheck *check, const HealthCheck *over);
+/* What a container is checked by: its own wishes, field by field, then its image's, then the defaults. Without a command,
+ * or switched off: all zeros. 0 or -ENOMEM. */
+int health_check_merge(const HealthCheck *own, const HealthCheck *image, HealthCheck *ret);
+
 typedef enum HealthStatus {
         HEALTH_NONE, /* nothing is checked, or it does not run */
         HEALTH_STARTING,

@@ -4,14 +4,14 @@
 #define F(type, member) offsetof(type, member)
 
 static const char *const launch_mount_words[] = { "bind", "tmpfs", "image", "devpts", NULL };
-static const char *const launch_network_words[] = { "private", "host", NULL };
+static const char *const launch_namespace_words[] = { "private", "host", "join", NULL };
 
 static const Field launch_mount_fields[] = {
         { "Type", FIELD_ENUM, F(LaunchMount, type), .words = launch_mount_words },
         { "Source", FIELD_STRING, F(LaunchMount, source) },
         { "Lower", FIELD_STRV, F(LaunchMount, lower) },
         { "Subpath", FIELD_STRING, F(LaunchMount, subpath) },
-        { "Target", FIELD_STRING, F(LaunchMount, target), FIELD_REQUIRED },
+        { "Target", FIELD_STRING, F(LaunchMount, target) }, /* the plan insists on it */
         { "ReadOnly", FIELD_BOOL, F(LaunchMount, read_only) },
         { "CreateSource", FIELD_BOOL, F(LaunchMount, create_source) },
         { "Recursive", FIELD_ENUM, F(LaunchMount, recursive), .words = bind_recursion_words },
@@ -33,6 +33,25 @@ static const Field launch_interface_fields[] = {
 };
 const ObjectType launch_interface_type = { "launch interface", sizeof(LaunchInterface),
                                            launch_interface_fields };
+
+static const Field launch_namespace_fields[] = {
+        { "Mode", FIELD_ENUM, F(LaunchNamespace, mode), .words = launch_namespace_words },
+        { "Leader", FIELD_INT, F(LaunchNamespace, leader) },
+        { "StartTime", FIELD_UINT64, F(LaunchNamespace, start_time) },
+        {},
+};
+const ObjectType launch_namespace_type = { "launch namespace", sizeof(LaunchNamespace),
+                                           launch_namespace_fields };
+
+static const Field launch_device_fields[] = {
+        { "Source", FIELD_STRING, F(LaunchDevice, source), FIELD_REQUIRED },
+        { "Target", FIELD_STRING, F(LaunchDevice, target), FIELD_REQUIRED },
+        {},
+};
+const ObjectType launch_device_type = { "launch device", sizeof(LaunchDevice), launch_device_fields };
+
+#define NAMESPACE(name, member) \
+        { name, FIELD_OBJECT, F(LaunchSpec, member), .type_of = &launch_namespace_type }
 
 static const Field launch_spec_fields[] = {
         { "Id", FIELD_STRING, F(LaunchSpec, id), FIELD_REQUIRED },
@@ -57,7 +76,20 @@ static const Field launch_spec_fields[] = {
         { "Init", FIELD_BOOL, F(LaunchSpec, init) },
         { "UIDBase", FIELD_UINT, F(LaunchSpec, uid_base) },
         { "UIDCount", FIELD_UINT, F(LaunchSpec, uid_count) },
-        { "Network", FIELD_ENUM, F(LaunchSpec, network), .words = launch_network_words },
+        { "KeepUID", FIELD_UINT, F(LaunchSpec, keep_uid) },
+        { "KeepGID", FIELD_UINT, F(LaunchSpec, keep_gid) },
+        NAMESPACE("UserNamespace", user_namespace),
+        NAMESPACE("NetworkNamespace", network),
+        NAMESPACE("PIDNamespace", pid),
+        NAMESPACE("IPCNamespace", ipc),
+        NAMESPACE("UTSNamespace", uts),
+        NAMESPACE("CgroupNamespace", cgroup),
+        { "TimeOffsets", FIELD_MAP, F(LaunchSpec, time_offsets) },
+        { "Devices", FIELD_LIST, F(LaunchSpec, devices), .type_of = &launch_device_type },
+        { "Groups", FIELD_STRV, F(LaunchSpec, groups) },
+        { "Ulimits", FIELD_MAP, F(LaunchSpec, ulimits) },
+        { "ShmSize", FIELD_UINT64, F(LaunchSpec, shm_size) },
+        { "OOMScoreAdjust", FIELD_INT, F(LaunchSpec, oom_score_adj) },
         { "Interfaces", FIELD_LIST, F(LaunchSpec, interfaces), .type_of = &launch_interface_type },
         { "Mounts", FIELD_LIST, F(LaunchSpec, mounts), .type_of = &launch_mount_type },
         { "MaskedPaths", FIELD_STRV, F(LaunchSpec, masked_paths) },
@@ -70,6 +102,7 @@ static const Field launch_spec_fields[] = {
         { "SELinuxLabel", FIELD_STRING, F(LaunchSpec, selinux_label) },
         { "DelegateCgroup", FIELD_BOOL, F(LaunchSpec, delegate_cgroup) },
         { "StopSignal", FIELD_INT, F(LaunchSpec, stop_signal) },
+        { "Health", FIELD_OBJECT, F(LaunchSpec, health), .type_of = &health_check_type },
         { "Sysctls", FIELD_MAP, F(LaunchSpec, sysctls) },
         {},
 };

@@ -47,10 +47,26 @@ typedef struct LaunchInterface {
 } LaunchInterface;
 extern const ObjectType launch_interface_type;
 
-typedef enum LaunchNetwork {
-        LAUNCH_NETWORK_PRIVATE, /* a new namespace */
-        LAUNCH_NETWORK_HOST,
-} LaunchNetwork;
+/* Where a container's namespace of one kind comes from. */
+typedef enum LaunchNamespaceMode {
+        LAUNCH_PRIVATE, /* a new one */
+        LAUNCH_HOST,
+        LAUNCH_JOIN, /* that of another container, known by its first process */
+} LaunchNamespaceMode;
+
+typedef struct LaunchNamespace {
+        int mode;            /* LaunchNamespaceMode */
+        int leader;          /* JOIN: pid, … */
+        uint64_t start_time; /* … and when that began, in clock ticks since boot */
+} LaunchNamespace;
+extern const ObjectType launch_namespace_type;
+
+/* A device node of the host, which init binds to target. */
+typedef struct LaunchDevice {
+        char *source;
+        char *target;
+} LaunchDevice;
+extern const ObjectType launch_device_type;
 
 typedef struct LaunchSpec {
         char *id;
@@ -78,7 +94,16 @@ typedef struct LaunchSpec {
         bool init;
 
         uint32_t uid_base, uid_count; /* uid_count 0: the host's user namespace */
-        int network;                  /* LaunchNetwork */
+        uint32_t keep_uid, keep_gid;  /* these ids are the same inside and outside; 0: none */
+        LaunchNamespace user_namespace; /* PRIVATE with the ids above, or JOIN; no matter when uid_count is 0 */
+        LaunchNamespace network, pid, ipc, uts;
+        LaunchNamespace cgroup; /* never JOIN */
+        char **time_offsets;    /* map: "monotonic", "boottime" = seconds; empty: the host's time namespace */
+        List devices;           /* LaunchDevice, beside those that every container has */
+        char **groups;          /* further groups of the user, looked up as he is */
+        char **ulimits;         /* map: "nofile" = "SOFT[:HARD]", see ulimit.h */
+        uint64_t shm_size;      /* of /dev/shm, bytes; 0: 64 MiB */
+        int oom_score_adj;
         List interfaces;              /* LaunchInterface */
         List mounts;                  /* LaunchMount, in the order in which they are made */
         char **masked_paths;
@@ -91,6 +116,7 @@ typedef struct LaunchSpec {
         char *selinux_label;    /* likewise */
         bool delegate_cgroup; /* its root may divide the scope's cgroup */
         int stop_signal;
+        HealthCheck health; /* with the defaults filled in; no command: nothing is checked */
         char **sysctls; /* map */
 } LaunchSpec;
 extern const ObjectType launch_spec_type;

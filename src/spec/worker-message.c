@@ -56,6 +56,8 @@ static const Field worker_request_fields[] = {
         { "FollowLink", FIELD_BOOL, F(WorkerRequest, follow_link) },
         { "Profile", FIELD_STRING, F(WorkerRequest, profile) },
         { "Capabilities", FIELD_STRV, F(WorkerRequest, capabilities) },
+        { "Secret", FIELD_OBJECT, F(WorkerRequest, secret), .type_of = &secret_spec_type },
+        { "Secrets", FIELD_LIST, F(WorkerRequest, secrets), .type_of = &secret_attachment_type },
         { "Follow", FIELD_BOOL, F(WorkerRequest, follow) },
         { "Running", FIELD_BOOL, F(WorkerRequest, running) },
         { "Stdout", FIELD_BOOL, F(WorkerRequest, standard_output) },

@@ -13,7 +13,9 @@
  * (index.json) and deletions are decided by berthd. */
 
 #include "image-limits.h"
+#include "container-spec.h"
 #include "image-spec.h"
+#include "secret-spec.h"
 #include "volume-spec.h"
 
 #define WORKER_FD 3
@@ -80,6 +82,9 @@ typedef struct WorkerRequest {
         /* compile-seccomp */
         char *profile;       /* JSON; empty: berth's own */
         char **capabilities; /* "CAP_CHOWN", …: the container's */
+
+        SecretSpec secret; /* encrypt-secret */
+        List secrets;      /* SecretAttachment: decrypt-secrets */
 
         /* logs */
         bool follow;

@@ -2,6 +2,8 @@
 #include "worker.h"
 
 #define STORE (WORKER_NEEDS_STORE | WORKER_NEEDS_FILES)
+/* systemd-creds is executed, and sees the host's key. */
+#define SECRETS (STORE | WORKER_NEEDS_MOUNTS | WORKER_NEEDS_HOST)
 #define LOOK (WORKER_NEEDS_FILES | WORKER_NEEDS_MOUNTS)
 
 const WorkerVerb worker_verbs[] = {
@@ -33,6 +35,8 @@ const WorkerVerb worker_verbs[] = {
         { "volume-mount", verb_volume_mount, 0, STORE | WORKER_NEEDS_MOUNTS | WORKER_NEEDS_HOST },
         { "usage", verb_usage, 1, WORKER_NEEDS_FILES },
         { "compile-seccomp", verb_compile_seccomp, 0, WORKER_NEEDS_STORE },
+        { "encrypt-secret", verb_encrypt_secret, 1, SECRETS },
+        { "decrypt-secrets", verb_decrypt_secrets, 0, SECRETS },
         { "logs", verb_logs, 1, WORKER_NEEDS_JOURNAL },
         {},
 };

@@ -54,6 +54,9 @@
  * volume-export name                                               tar (out)          Size
  * volume-import name                                               tar                Size
  * volume-mount names                                               -                  -
+ * encrypt-secret secret (with its name and labels)                 content            -
+ * decrypt-secrets secrets (targets relative to path), path (where
+ *           they are put), uid_base                               -                  -
  * logs      see logs.c                                             stream (out)       -
  *
  * prune says "released" of the item "store" as soon as others may add again, unless it was asked for everything; what is left to do
@@ -124,6 +127,8 @@ int verb_volume_import(Worker *worker, Error *error);
 int verb_volume_mount(Worker *worker, Error *error);
 int verb_usage(Worker *worker, Error *error);
 int verb_compile_seccomp(Worker *worker, Error *error);
+int verb_encrypt_secret(Worker *worker, Error *error);
+int verb_decrypt_secrets(Worker *worker, Error *error);
 int verb_logs(Worker *worker, Error *error);
 
 /* SIGTERM has come. Safe from any thread. worker_cancel_fd() becomes readable then and stays so: for poll() and for
