@@ -62,7 +62,6 @@ def test_timeout_takes_all_processes(berthctl, busybox_image, name):
     last = health(berthctl, name)["Log"][-1]
     assert last["ExitCode"] == -1
     assert "longer than 300 ms" in last["Output"]
-    berthctl("update", name) if False else None
     berthctl("pause", name)
     berthctl("unpause", name)
     ps = run("ps", "-eo", "args").stdout.decode()
