@@ -33,7 +33,7 @@ def test_options_become_properties(container):
                      "--blkio-weight", "1000", "--property", "MemoryMin=1M", "--property", "ManagedOOMPreference=avoid",
                      "--device-read-bps", "/dev/null:1mb")
     expected = {"MemoryMax": 64 << 20, "MemorySwapMax": 32 << 20, "MemoryHigh": 48 << 20, "MemoryLow": 8 << 20,
-                "MemoryMin": 1 << 20, "CPUQuotaPerSecUSec": "1.5s", "CPUWeight": 170, "AllowedCPUs": 0,
+                "MemoryMin": 1 << 20, "CPUQuotaPerSecUSec": "1.500000s", "CPUWeight": 174, "AllowedCPUs": 0,
                 "TasksMax": 77, "IOWeight": 10000, "ManagedOOMPreference": "avoid",
                 "IOReadBandwidthMax": "/dev/null 1048576"}
     seen = {key: unit_property(name, key) for key in expected}
