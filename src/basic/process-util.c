@@ -94,16 +94,12 @@ void reset_signals(void) {
         (void) sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-pid_t fork_into(int cgroup_fd, uint64_t flags, int *ret_pidfd) {
+static pid_t fork_with(struct clone_args *args, int *ret_pidfd) {
         int pidfd = -EBADF;
-        struct clone_args args = {
-                .flags = flags | CLONE_PIDFD | (cgroup_fd >= 0 ? CLONE_INTO_CGROUP : 0),
-                .pidfd = (uint64_t) (uintptr_t) &pidfd,
-                .exit_signal = SIGCHLD,
-                .cgroup = cgroup_fd >= 0 ? (uint64_t) cgroup_fd : 0,
-        };
 
-        pid_t pid = syscall(SYS_clone3, &args, sizeof(args));
+        args->flags |= CLONE_PIDFD;
+        args->pidfd = (uint64_t) (uintptr_t) &pidfd;
+        pid_t pid = syscall(SYS_clone3, args, sizeof(*args));
         if (pid < 0)
                 return negative_errno();
         if (pid > 0) {
@@ -113,4 +109,19 @@ pid_t fork_into(int cgroup_fd, uint64_t flags, int *ret_pidfd) {
                         safe_close(pidfd);
         }
         return pid;
+}
+
+pid_t fork_into(int cgroup_fd, uint64_t flags, int *ret_pidfd) {
+        return fork_with(
+                &(struct clone_args){
+                        .flags = flags | (cgroup_fd >= 0 ? CLONE_INTO_CGROUP : 0),
+                        .exit_signal = SIGCHLD,
+                        .cgroup = cgroup_fd >= 0 ? (uint64_t) cgroup_fd : 0,
+                },
+                ret_pidfd);
+}
+
+pid_t fork_sibling(uint64_t flags, int *ret_pidfd) {
+        /* The signal is that of the caller itself. */
+        return fork_with(&(struct clone_args){ .flags = flags | CLONE_PARENT }, ret_pidfd);
 }

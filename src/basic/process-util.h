@@ -22,3 +22,5 @@ void reset_signals(void);
 /* fork() into the cgroup that cgroup_fd names (CLONE_INTO_CGROUP), or plain when it is negative. *ret_pidfd is a pidfd
  * of the child (for the parent). flags: further CLONE_* flags. Returns as fork() does, or a negative errno. */
 pid_t fork_into(int cgroup_fd, uint64_t flags, int *ret_pidfd);
+/* The same, but the new process is a child of the caller's parent, which hears of its end as of the caller's. */
+pid_t fork_sibling(uint64_t flags, int *ret_pidfd);

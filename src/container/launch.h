@@ -6,6 +6,12 @@
 #include "effective-config.h"
 #include "launch-spec.h"
 
+/* What other, running containers give to this one. */
+typedef struct LaunchShared {
+        LaunchNamespace user, network, pid, ipc; /* JOIN, or all zeros */
+        const char *hostname;                    /* of the one whose network it is; else NULL */
+} LaunchShared;
+
 typedef struct LaunchInputs {
         const ContainerSpec *spec;
         const EffectiveConfig *effective;
@@ -16,6 +22,8 @@ typedef struct LaunchInputs {
         const char *run_directory; /* with hostname, hosts and resolv.conf */
         const List *interfaces;    /* LaunchInterface */
         uint32_t rows, columns;
+        const LaunchShared *shared; /* NULL: nothing */
+        const List *devices;        /* LaunchDevice; NULL: none */
 } LaunchInputs;
 
 /* ERROR_INVALID: no command, unknown capability, two mounts on one target. */

@@ -79,6 +79,31 @@ void uid_ranges_mark_host(UidRanges *ranges) {
         mark_nspawn(ranges);
 }
 
+static bool text_has_id(const char *text, uint64_t first, uint64_t count, uint64_t *ret_id) {
+        for (const char *line = text; *line;) {
+                const char *end = strchrnul(line, '\n');
+                uint64_t id;
+                if (field_number(line, end, 2, &id) >= 0 && id >= first && id - first < count) {
+                        *ret_id = id;
+                        return true;
+                }
+                line = *end ? end + 1 : end;
+        }
+        return false;
+}
+
+bool uid_range_has_host_user(uint64_t first, uint64_t count, uint64_t *ret_id) {
+        static const char *const files[] = { "/etc/passwd", "/etc/group" };
+
+        for (size_t i = 0; i < ELEMENTSOF(files); i++) {
+                _cleanup_free_ char *text = NULL;
+                if (read_file_at(AT_FDCWD, files[i], 4 * MIB, &text, NULL) >= 0 &&
+                    text_has_id(text, first, count, ret_id))
+                        return true;
+        }
+        return false;
+}
+
 int uid_ranges_choose(const UidRanges *ranges, uint64_t seed, uint32_t *ret_base, Error *error) {
         for (uint32_t k = 0; k < UID_RANGES_N; k++) {
                 uint32_t i = (seed % UID_RANGES_N + k) % UID_RANGES_N;

@@ -25,5 +25,8 @@ void uid_ranges_mark_text(UidRanges *ranges, const char *text, int first, int co
 /* What the host's own files and running nspawn containers have taken. Only files are looked at: NSS could wait for a
  * server. */
 void uid_ranges_mark_host(UidRanges *ranges);
+/* Whether one of these ids is that of a user or group in the host's /etc/passwd and /etc/group, and which. Ranges of
+ * /etc/subuid do not count: their purpose is to be given away. */
+bool uid_range_has_host_user(uint64_t first, uint64_t count, uint64_t *ret_id);
 /* The first free range from the one that the seed leads to, so that ranges are not soon used again. ERROR_LIMIT. */
 int uid_ranges_choose(const UidRanges *ranges, uint64_t seed, uint32_t *ret_base, Error *error);

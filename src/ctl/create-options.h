@@ -18,7 +18,6 @@ typedef struct CreateOptions {
         const char *network, *ipv4, *ipv6, *mac;
         char **aliases;
         const char *restart;
-        const char *user_namespace;
         OptionDuration stop_timeout;
 
         const char *pull, *platform, *cidfile;

@@ -119,25 +119,49 @@ static bool has_member(Slice members, const char *name) {
         return false;
 }
 
+static int add_group(Account *account, gid_t gid) {
+        if (account->n_groups >= ACCOUNT_GROUPS_MAX)
+                return -E2BIG;
+        gid_t *groups = reallocarray(account->groups, account->n_groups + 1, sizeof(gid_t));
+        if (!groups)
+                return -ENOMEM;
+        account->groups = groups;
+        account->groups[account->n_groups++] = gid;
+        return 0;
+}
+
 static int find_supplementary(const char *name, const char *group, Account *account) {
         Slice f[GROUP_FIELDS];
-        size_t allocated = 0;
         uint32_t gid;
 
         while (next_line(&group, f, GROUP_FIELDS)) {
                 if (!has_member(f[GROUP_MEMBERS], name) || slice_to_id(f[GROUP_GID], &gid) < 0)
                         continue;
-                if (account->n_groups >= ACCOUNT_GROUPS_MAX)
-                        return -E2BIG;
-                int r = array_reserve(&account->groups, &allocated, account->n_groups + 1, sizeof(gid_t));
+                int r = add_group(account, gid);
                 if (r < 0)
                         return r;
-                account->groups[account->n_groups++] = gid;
         }
         return 0;
 }
 
-int account_resolve(const char *user, const char *passwd, const char *group, Account *ret, Error *error) {
+static int add_groups(Account *account, char *const *groups, const char *group, Error *error) {
+        gid_t gid;
+
+        for (size_t i = 0; groups && groups[i]; i++) {
+                int r = find_group(groups[i], group, &gid);
+                if (r == -ENOENT)
+                        return error_set(error, ERROR_INVALID,
+                                         "there is no group \"%s\" in the container's /etc/group", groups[i]);
+                if (r >= 0)
+                        r = add_group(account, gid);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+int account_resolve(const char *user, char *const *groups, const char *passwd, const char *group,
+                    Account *ret, Error *error) {
         _cleanup_(account_done) Account account = {};
         _cleanup_free_ char *copy = strdup(isempty(user) ? "0" : user), *name = NULL;
         int r;
@@ -163,6 +187,8 @@ int account_resolve(const char *user, const char *passwd, const char *group, Acc
                                          group_part);
         } else if (name)
                 r = find_supplementary(name, group, &account);
+        if (r >= 0)
+                r = add_groups(&account, groups, group, error);
         if (r == -E2BIG)
                 return error_set(error, ERROR_LIMIT, "the user %s is in more than %d groups", copy,
                                  ACCOUNT_GROUPS_MAX);
@@ -208,7 +234,7 @@ static int read_account_file(const char *path, char **ret) {
         return 0;
 }
 
-int account_lookup(const char *user, Account *ret, Error *error) {
+int account_lookup(const char *user, char *const *groups, Account *ret, Error *error) {
         _cleanup_free_ char *passwd = NULL, *group = NULL;
 
         int r = read_account_file("/etc/passwd", &passwd);
@@ -217,7 +243,7 @@ int account_lookup(const char *user, Account *ret, Error *error) {
         r = read_account_file("/etc/group", &group);
         if (r < 0)
                 return error_set_errno(error, r, "cannot read the container's /etc/group");
-        return account_resolve(user, passwd, group, ret, error);
+        return account_resolve(user, groups, passwd, group, ret, error);
 }
 
 int account_become(const Account *account, Error *error) {

@@ -21,9 +21,11 @@ typedef struct Account {
 void account_done(Account *account);
 
 /* user: NULL or "" is root. A number need not be in the file. A name that is not there is ERROR_INVALID. With an
- * explicit group there are no supplementary groups, as with Docker. */
-int account_resolve(const char *user, const char *passwd, const char *group, Account *ret, Error *error);
+ * explicit group there are no supplementary groups, as with Docker, but those of `groups` (names of the file or numbers;
+ * may be NULL), which always come along. */
+int account_resolve(const char *user, char *const *groups, const char *passwd, const char *group,
+                    Account *ret, Error *error);
 /* The same with the files of the current root directory. Only regular files are read. */
-int account_lookup(const char *user, Account *ret, Error *error);
+int account_lookup(const char *user, char *const *groups, Account *ret, Error *error);
 /* setgroups, setgid, setuid. */
 int account_become(const Account *account, Error *error);

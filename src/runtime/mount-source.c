@@ -6,8 +6,10 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "device-nodes.h"
 #include "fd-util.h"
 #include "file-util.h"
+#include "launch-namespace.h"
 #include "mount-source.h"
 #include "string-util.h"
 #include "user-namespace.h"
@@ -168,9 +170,14 @@ static int set_read_only(const Op *op, int fd) {
 }
 
 int mount_source_open(const Op *op, int userns_fd, Error *error) {
-        _cleanup_close_ int fd = open_source(op);
+        if (op->devices)
+                return device_nodes_make(op->devices, op->owner, error);
+
+        _cleanup_close_ int fd = op->shared ? shared_memory_open(op->shared, error) : open_source(op);
         int r;
 
+        if (op->shared && fd < 0)
+                return fd;
         if (fd == -ENOENT && op->create_source && !op->subpath) {
                 r = mkdir_parents_at(AT_FDCWD, op->source, 0755);
                 if (r < 0)

@@ -127,7 +127,7 @@ int mount_target_chown(int root_fd, const char *target, const char *user, Error 
         _cleanup_(account_done) Account account = {};
         struct stat st;
 
-        int r = account_lookup(user, &account, error);
+        int r = account_lookup(user, NULL, &account, error);
         if (r < 0)
                 return r;
         _cleanup_close_ int fd = open_in_root(root_fd, target, O_PATH, 0);

@@ -86,6 +86,12 @@ static int attach_wanted(PlanContext *context, const Op *op, int fd, Error *erro
         return r < 0 ? error_set_errno(error, r, "cannot tell the shim of the mount on %s", op->target) : 0;
 }
 
+/* Interfaces appear when /proc/sys can't be written to any more. A kernel without IPv6 has nothing to open. */
+static void open_ipv6_conf(PlanContext *context, int proc) {
+        if (context->ipv6_conf < 0)
+                context->ipv6_conf = openat(proc, "sys/net/ipv6/conf", O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
 /* What is masked and made read-only is found by these names, so they must be what an image says they are: directories. */
 static int refuse_link(PlanContext *context, const Op *op, Error *error) {
         struct stat st;
@@ -109,9 +115,8 @@ static int apply_file_system(PlanContext *context, const Op *op, Error *error) {
 
         if (fd < 0)
                 return error_prefix(error, fd, "cannot mount %s on %s", op->source, op->target);
-        /* Interfaces appear when /proc/sys can't be written to any more. A kernel without IPv6 has nothing to open. */
-        if (streq(op->source, "proc") && context->ipv6_conf < 0)
-                context->ipv6_conf = openat(fd, "sys/net/ipv6/conf", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (streq(op->source, "proc"))
+                open_ipv6_conf(context, fd);
         return op->of_spec ? attach_wanted(context, op, fd, error)
                            : mount_attach(fd, context->root, op->target, TARGET_DIRECTORY, error);
 }
@@ -157,6 +162,8 @@ static int apply_symlink(PlanContext *context, const Op *op, Error *error) {
 static int apply_bind(PlanContext *context, const Op *op, Error *error) {
         _cleanup_close_ int fd = receive_mount(context, op, error);
 
+        if (fd >= 0 && streq(op->target, "/proc"))
+                open_ipv6_conf(context, fd);
         return fd < 0 ? fd : attach_wanted(context, op, fd, error);
 }
 
@@ -330,15 +337,30 @@ static int apply_network(PlanContext *context, const Op *op, Error *error) {
         return interfaces_configure(interfaces->items, interfaces->n, error);
 }
 
-static int apply_sysctl(PlanContext *context, const Op *op, Error *error) {
-        _cleanup_close_ int root = open_in_root(context->root, "/proc/sys", O_PATH | O_DIRECTORY, 0);
+/* Only the host's root may write these files, but there are system calls for who owns the namespace. */
+static const struct {
+        const char *path;
+        int (*set)(const char *text, size_t size);
+} sysctl_calls[] = {
+        { "kernel/hostname", sethostname },
+        { "kernel/domainname", setdomainname },
+};
 
-        if (root < 0)
-                return error_set_errno(error, root, "cannot open /proc/sys");
-        _cleanup_close_ int fd = open_in_root(root, op->source, O_WRONLY | O_NOCTTY, 0);
-        if (fd == -ENOENT)
+static int set_sysctl(PlanContext *context, const Op *op) {
+        for (size_t i = 0; i < ELEMENTSOF(sysctl_calls); i++)
+                if (streq(op->source, sysctl_calls[i].path))
+                        return sysctl_calls[i].set(op->data, strlen(op->data)) < 0 ? negative_errno() : 0;
+
+        _cleanup_close_ int root = open_in_root(context->root, "/proc/sys", O_PATH | O_DIRECTORY, 0);
+        _cleanup_close_ int fd = root < 0 ? root : open_in_root(root, op->source, O_WRONLY | O_NOCTTY, 0);
+        return fd < 0 ? fd : write_full(fd, op->data, strlen(op->data));
+}
+
+static int apply_sysctl(PlanContext *context, const Op *op, Error *error) {
+        int r = set_sysctl(context, op);
+
+        if (r == -ENOENT)
                 return error_set(error, ERROR_INVALID, "there is no sysctl %s", op->source);
-        int r = fd < 0 ? fd : write_full(fd, op->data, strlen(op->data));
         return r < 0 ? error_set_errno(error, r, "cannot set the sysctl %s to \"%s\"", op->source, op->data)
                      : 0;
 }

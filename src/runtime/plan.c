@@ -8,6 +8,7 @@
 
 #define PLAIN (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
 #define TTY_GID 5
+#define DEVICE_NODES "devices" /* in the staging directory */
 
 static const char *const devices[] = { "/dev/null",   "/dev/zero",    "/dev/full",
                                        "/dev/random", "/dev/urandom", "/dev/tty" };
@@ -98,40 +99,84 @@ static int plan_root(Plan *plan, const LaunchSpec *spec, Error *error) {
         return 0;
 }
 
+/* Shared memory and message queues belong together with the IPC namespace. A message queue file system can be mounted by who
+ * owns that, which a container in the host's does not: it gets the host's own. */
+static int plan_ipc(Plan *plan, const LaunchSpec *spec) {
+        const char *data = spec->shm_size == 0
+                                   ? "mode=1777,size=64m"
+                                   : plan_keep(plan, format_string("mode=1777,size=%llu",
+                                                                   (unsigned long long) spec->shm_size));
+        Op memory = { OP_FILESYSTEM, "tmpfs", "/dev/shm", data, PLAIN };
+        Op queues = { OP_FILESYSTEM, "mqueue", "/dev/mqueue", NULL, PLAIN };
+
+        if (spec->ipc.mode != LAUNCH_PRIVATE) {
+                memory = (Op){ OP_BIND, "/dev/shm", "/dev/shm", NULL, PLAIN, MS_PRIVATE };
+                memory.shared = spec->ipc.mode == LAUNCH_JOIN ? &spec->ipc : NULL;
+                memory.recursive = RECURSION_DISABLED;
+        }
+        if (spec->ipc.mode == LAUNCH_HOST) {
+                queues = (Op){ OP_BIND, "/dev/mqueue", "/dev/mqueue", NULL, PLAIN, MS_PRIVATE };
+                queues.recursive = RECURSION_DISABLED;
+        }
+        int r = data ? plan_add(plan, &memory) : -ENOMEM;
+        return r < 0 ? r : plan_add(plan, &queues);
+}
+
 static int plan_dev(Plan *plan, const LaunchSpec *spec) {
+        bool mapped = spec->uid_count > 0;
         bool has_tty_group = spec->uid_count == 0 || spec->uid_count > TTY_GID;
         const Op file_systems[] = {
                 { OP_FILESYSTEM, "devpts", "/dev/pts",
                   has_tty_group ? "newinstance,ptmxmode=0666,mode=0620,gid=5"
                                 : "newinstance,ptmxmode=0666,mode=0620",
                   MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC },
-                { OP_FILESYSTEM, "tmpfs", "/dev/shm", "mode=1777,size=64m", PLAIN },
-                { OP_FILESYSTEM, "mqueue", "/dev/mqueue", NULL, PLAIN },
         };
 
         int r = plan_add(plan,
                          &(Op){ OP_FILESYSTEM, "tmpfs", "/dev", "mode=755,size=64k", MOUNT_ATTR_NOSUID });
         for (size_t i = 0; i < ELEMENTSOF(devices) && r >= 0; i++)
                 r = plan_add(plan, &(Op){ OP_DEVICE, devices[i], devices[i] });
+        if (r >= 0 && mapped && spec->devices.n > 0)
+                r = plan_add(plan, &(Op){ OP_LAYER, "the devices", DEVICE_NODES, .devices = &spec->devices,
+                                          .owner = spec->uid_base });
+        for (size_t i = 0; i < spec->devices.n && r >= 0; i++) {
+                const LaunchDevice *device = LIST_ITEM(&spec->devices, LaunchDevice, i);
+                const char *source = mapped ? plan_keep(plan, format_string(DEVICE_NODES "/%zu", i))
+                                            : device->source;
+                r = source ? plan_add(plan, &(Op){ OP_DEVICE, source, device->target }) : -ENOMEM;
+        }
         if (r >= 0)
                 r = plan_add_many(plan, file_systems, ELEMENTSOF(file_systems));
+        if (r >= 0)
+                r = plan_ipc(plan, spec);
         if (r >= 0)
                 r = plan_add_many(plan, dev_links, ELEMENTSOF(dev_links));
         return r;
 }
 
+/* Proc shows a pid namespace, and only who owns that may mount it: a user namespace in the host's gets the host's. */
+static int plan_proc(Plan *plan, const LaunchSpec *spec) {
+        if (spec->pid.mode == LAUNCH_HOST && spec->uid_count > 0)
+                return plan_add(plan, &(Op){ OP_BIND, "/proc", "/proc", NULL, PLAIN, MS_PRIVATE,
+                                             .recursive = RECURSION_DISABLED });
+        return plan_add(plan, &(Op){ OP_FILESYSTEM, "proc", "/proc", NULL, PLAIN });
+}
+
 static int plan_system(Plan *plan, const LaunchSpec *spec) {
         uint64_t sys = PLAIN | (spec->privileged ? 0 : MOUNT_ATTR_RDONLY);
 
-        int r = plan_add(plan, &(Op){ OP_FILESYSTEM, "proc", "/proc", NULL, PLAIN });
+        int r = plan_proc(plan, spec);
         if (r >= 0)
                 r = plan_dev(plan, spec);
         /* Sysfs shows a network namespace, and only who owns that may mount it: a user namespace in the host's network
          * gets the host's. */
-        if (r >= 0 && spec->network == LAUNCH_NETWORK_HOST && spec->uid_count > 0)
+        if (r >= 0 && spec->network.mode == LAUNCH_HOST && spec->uid_count > 0)
                 r = plan_add(plan, &(Op){ OP_BIND, "/sys", "/sys", NULL, sys, MS_PRIVATE });
         else if (r >= 0)
                 r = plan_add(plan, &(Op){ OP_FILESYSTEM, "sysfs", "/sys", NULL, sys });
+        if (r >= 0 && spec->cgroup.mode == LAUNCH_HOST)
+                r = plan_add(plan, &(Op){ OP_BIND, "/sys/fs/cgroup", "/sys/fs/cgroup", NULL, sys, MS_PRIVATE,
+                                          .recursive = RECURSION_DISABLED });
         if (r >= 0 && spec->terminal)
                 r = plan_add(plan, &(Op){ OP_CONSOLE, .target = "/dev/console" });
         if (r >= 0 && !isempty(spec->hostname))
@@ -207,9 +252,9 @@ static int plan_finish(Plan *plan, const LaunchSpec *spec) {
                 r = plan_add(plan, &(Op){ OP_ROOT_READ_ONLY });
         if (r >= 0)
                 r = plan_add(plan, &(Op){ OP_WAIT });
-        if (r >= 0)
+        if (r >= 0 && spec->cgroup.mode != LAUNCH_HOST)
                 r = plan_add(plan, &(Op){ OP_CGROUP, .target = "/sys/fs/cgroup", .attributes = cgroup });
-        if (r >= 0 && spec->network != LAUNCH_NETWORK_HOST)
+        if (r >= 0 && spec->network.mode == LAUNCH_PRIVATE)
                 r = plan_add(plan, &(Op){ OP_NETWORK });
         if (r >= 0)
                 r = plan_sysctls(plan, spec->sysctls, true, &others);

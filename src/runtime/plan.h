@@ -52,6 +52,9 @@ typedef struct Op {
         const char *subpath;     /* OP_BIND, OP_IMAGE: this part of it only */
         BindRecursion recursive; /* OP_BIND */
         bool create_source;      /* OP_BIND: a missing source is made a directory */
+        const LaunchNamespace *shared; /* OP_BIND: not the host's, but the /dev/shm of this container */
+        const List *devices; /* OP_LAYER: not a directory of the host, but new nodes of these, … */
+        uint32_t owner;      /* … which belong to this user and group */
         bool of_spec;            /* the shim is told of the mount, which may be taken away again */
 } Op;
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "child-message.h"
@@ -10,6 +11,10 @@
 static int set_up(const Shim *shim, const Plan *plan, PlanContext *context, Error *error) {
         int r = 0;
 
+        /* In a pid namespace that others are in this is the host's program with the host's memory, until the command
+         * replaces it. */
+        if (shim->spec.pid.mode != LAUNCH_PRIVATE && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+                return error_set_errno(error, negative_errno(), "cannot become invisible");
         if (shim->spec.uid_count > 0) {
                 r = child_expect(PROCESS_CHANNEL, CHILD_MAPPED, NULL);
                 if (r >= 0)
@@ -38,7 +43,7 @@ void init_run(const Shim *shim, const Plan *plan, int channel, const SessionPipe
         const SyscallFilter *filter;
         Error error = {};
 
-        int r = process_begin(channel, pipes);
+        int r = process_begin(channel, pipes, NULL);
         if (r < 0)
                 _exit(1);
         context.spec = spec;
@@ -56,6 +61,7 @@ void init_run(const Shim *shim, const Plan *plan, int channel, const SessionPipe
                         .arguments = spec->arguments,
                         .environment = spec->environment,
                         .user = spec->user,
+                        .groups = spec->groups,
                         .working_directory = spec->working_directory,
                         .capabilities = spec->capabilities,
                         .no_new_privileges = spec->no_new_privileges,

@@ -20,16 +20,30 @@
 #include "string-util.h"
 #include "strv.h"
 
-int process_begin(int channel, const SessionPipes *pipes) {
+int process_begin(int channel, const SessionPipes *pipes, int *keep) {
+        int kept = PROCESS_CHANNEL + 1;
+
         reset_signals();
         (void) setsid();
         for (int i = 0; i < 3; i++)
                 if (pipes->fds[i] >= 0 && dup2(pipes->fds[i], i) < 0)
                         return negative_errno();
+        if (keep) {
+                /* Out of the way of the numbers that are given away below. */
+                int moved = fcntl(*keep, F_DUPFD_CLOEXEC, MAX(channel, kept) + 1);
+                if (moved < 0)
+                        return negative_errno();
+                *keep = moved;
+        }
         /* The pipes are above the standard streams, so nothing is overwritten that is still needed. */
         if (dup3(channel, PROCESS_CHANNEL, O_CLOEXEC) < 0 && errno != EINVAL)
                 return negative_errno();
-        if (close_range(PROCESS_CHANNEL + 1, ~0U, 0) < 0)
+        if (keep) {
+                if (dup3(*keep, kept, O_CLOEXEC) < 0)
+                        return negative_errno();
+                *keep = kept;
+        }
+        if (close_range(keep ? kept + 1 : kept, ~0U, 0) < 0)
                 return negative_errno();
         umask(022);
         return 0;
@@ -201,7 +215,7 @@ void process_execute(const ProcessSpec *spec, const SessionPipes *pipes, int ter
         uint64_t set = 0;
         Error error = {};
 
-        int r = account_lookup(spec->user, &account, &error);
+        int r = account_lookup(spec->user, spec->groups, &account, &error);
         if (r >= 0)
                 r = set_streams(spec, pipes, terminal, account.uid, &error);
         if (r >= 0 && terminal > PROCESS_CHANNEL)

@@ -5,8 +5,8 @@
  * command. */
 
 #include "error.h"
-#include "launch-spec.h"
 #include "macro.h"
+#include "launch-spec.h"
 #include "session.h"
 #include "syscall-filter.h"
 
@@ -14,6 +14,7 @@ typedef struct ProcessSpec {
         char *const *arguments;
         char **environment; /* of the process's own memory: gets HOME and TERM */
         const char *user;
+        char *const *groups; /* further ones, names of the container or numbers */
         const char *working_directory; /* must exist; NULL or empty: / */
         char *const *capabilities;
         bool all_capabilities;
@@ -24,9 +25,9 @@ typedef struct ProcessSpec {
 } ProcessSpec;
 
 /* First thing in a new process: signals to their defaults, the channel as descriptor 3, the pipes as standard streams
- * (missing ones become /dev/null later), everything else closed. */
+ * (missing ones become /dev/null later), everything else closed but *keep, which gets a number of its own (may be NULL). */
 #define PROCESS_CHANNEL 3
-int process_begin(int channel, const SessionPipes *pipes);
+int process_begin(int channel, const SessionPipes *pipes, int *keep);
 /* The container's filter of system calls, if it has one: *ret points to it, or is NULL. While the working directory is still
  * the shim's. Lives until execve(2). */
 int process_read_filter(const LaunchSpec *spec, const SyscallFilter **ret, Error *error);

@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         memcpy(text, data, size);
         for (size_t i = 0, at = 0; i < 3 && at <= size; i++, at += strlen(text + at) + 1)
                 parts[i] = text + at;
-        if (account_resolve(parts[0], parts[1], parts[2], &account, &error) >= 0)
+        if (account_resolve(parts[0], NULL, parts[1], parts[2], &account, &error) >= 0)
                 FUZZ_CHECK(account.home && error.kind == ERROR_NONE &&
                            account.n_groups <= ACCOUNT_GROUPS_MAX);
         else

@@ -20,7 +20,7 @@ static void check(const char *user, uid_t uid, gid_t gid, const char *home, size
         Account account = {};
         Error error = {};
 
-        int r = account_resolve(user, passwd, group, &account, &error);
+        int r = account_resolve(user, NULL, passwd, group, &account, &error);
         if (r < 0)
                 fprintf(stderr, "%s: %s\n", user ? user : "(null)", error.message);
         CHECK(r == 0);
@@ -36,7 +36,7 @@ static void check_fails(const char *user, ErrorKind kind, const char *says) {
         Account account = {};
         Error error = {};
 
-        CHECK(account_resolve(user, passwd, group, &account, &error) < 0);
+        CHECK(account_resolve(user, NULL, passwd, group, &account, &error) < 0);
         CHECK(error.kind == kind);
         CHECK(error.message && strstr(error.message, says));
         error_done(&error);
@@ -50,7 +50,7 @@ static void test_limit(void) {
 
         for (int i = 0; i <= ACCOUNT_GROUPS_MAX; i++)
                 p += sprintf(p, "g%d:x:%d:app\n", i, 2000 + i);
-        CHECK(account_resolve("app", passwd, many, &account, &error) < 0);
+        CHECK(account_resolve("app", NULL, passwd, many, &account, &error) < 0);
         CHECK(error.kind == ERROR_LIMIT);
         error_done(&error);
 }
@@ -79,7 +79,7 @@ int main(void) {
         test_limit();
 
         Account account = {};
-        CHECK(account_resolve("0", "", "", &account, NULL) == 0);
+        CHECK(account_resolve("0", NULL, "", "", &account, NULL) == 0);
         CHECK(account.uid == 0 && account.n_groups == 0);
         account_done(&account);
         return TEST_RESULT();

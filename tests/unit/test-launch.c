@@ -58,7 +58,7 @@ static void test_plain(void) {
         CHECK_STRING(l.lower[0], "/layers/top/fs");
         CHECK_STRING(l.arguments[0], "sh");
         CHECK(l.uid_base == 524288 && l.uid_count == 65536 && l.rows == 24);
-        CHECK(l.mounts.n == 3 && l.network == LAUNCH_NETWORK_PRIVATE);
+        CHECK(l.mounts.n == 3 && l.network.mode == LAUNCH_PRIVATE);
         CHECK(strv_contains(l.masked_paths, "/proc/kcore") && strv_contains(l.read_only_paths, "/proc/sys"));
         CHECK_STRING(strv_map_get(l.sysctls, "net.ipv4.ping_group_range"), "0 65535");
         CHECK(strv_length(l.capabilities) == 14);
@@ -73,7 +73,7 @@ static void test_privileged_on_the_hosts_network(void) {
         spec.privileged = true;
         spec.network = NETWORK_HOST;
         CHECK(make(&l, NULL) == 0);
-        CHECK(!l.masked_paths && !l.read_only_paths && !l.sysctls && l.network == LAUNCH_NETWORK_HOST);
+        CHECK(!l.masked_paths && !l.read_only_paths && !l.sysctls && l.network.mode == LAUNCH_HOST);
         CHECK(strv_length(l.capabilities) == 41);
         object_done(&launch_spec_type, &l);
         end();

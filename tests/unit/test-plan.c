@@ -149,7 +149,7 @@ static void test_host_network(void) {
         _cleanup_(plan_done) Plan plan = {};
         LaunchSpec spec = minimal();
 
-        spec.network = LAUNCH_NETWORK_HOST;
+        spec.network.mode = LAUNCH_HOST;
         CHECK(plan_build(&spec, &plan, NULL) == 0);
         CHECK(find(&plan, OP_NETWORK, NULL) < 0);
         CHECK(get(&plan, OP_BIND, "/sys")->attributes & MOUNT_ATTR_RDONLY);
