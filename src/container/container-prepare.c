@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "container-private.h"
-#include "container-volumes.h"
 #include "container-secrets.h"
+#include "container-volumes.h"
 #include "fd-util.h"
 #include "seccomp-cache.h"
 #include "string-util.h"
@@ -23,11 +23,7 @@ static int link_filter(Container *c, WorkerRequest *request, Error *error) {
 }
 
 static const Preparation preparations[] = {
-        container_prepare_volumes,
-        prepare_filter,
-        link_filter,
-        container_prepare_secrets,
-        NULL,
+        container_prepare_volumes, prepare_filter, link_filter, container_prepare_secrets, NULL,
 };
 
 static void on_worker_ended(const Error *why, void *userdata) {

@@ -62,7 +62,8 @@ static int check_free(const Container *c, bool force, Error *error) {
         return 0;
 }
 
-int container_remove(Container *c, bool force, bool volumes, ContainerDone done, void *userdata, Error *error) {
+int container_remove(Container *c, bool force, bool volumes, ContainerDone done, void *userdata,
+                     Error *error) {
         int r = check_free(c, force, error);
         if (r < 0)
                 return r;

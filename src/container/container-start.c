@@ -59,10 +59,9 @@ ContainerStart *container_start_free(ContainerStart *start) {
 static int write_etc_files(Container *c, int directory_fd, Error *error) {
         _cleanup_(etc_files_done) EtcFiles files = {};
 
-        int r = c->spec.network == NETWORK_CONTAINER
-                        ? container_copy_etc_files(c, &files, error)
-                        : etc_files_make(&c->spec, c->effective.hostname, &c->state.endpoints, &files,
-                                         error);
+        int r = c->spec.network == NETWORK_CONTAINER ? container_copy_etc_files(c, &files, error)
+                                                     : etc_files_make(&c->spec, c->effective.hostname,
+                                                                      &c->state.endpoints, &files, error);
         if (r < 0)
                 return r;
         const struct {
@@ -86,18 +85,16 @@ static int write_etc_files(Container *c, int directory_fd, Error *error) {
         return 0;
 }
 
-static int write_launch(Container *c, const List *interfaces, char **lower, Error *error) {
+static int write_launch(Container *c, const LaunchShared *shared, const List *interfaces, char **lower,
+                        Error *error) {
         _cleanup_free_ char *directory = string_join(STATE_DIRECTORY "/containers/", c->spec.id);
         _cleanup_free_ char *run_directory = string_join(RUNTIME_DIRECTORY "/containers/", c->spec.id);
         _cleanup_(mount_layers_done) MountLayers layers = {};
-        LaunchShared shared;
         LaunchSpec launch;
 
         if (!directory || !run_directory)
                 return error_set_errno(error, -ENOMEM, "cannot start");
         int r = container_image_layers(c, &layers, error);
-        if (r >= 0)
-                r = container_find_shared(c, &shared, error);
         if (r >= 0)
                 r = devices_resolve(c->spec.devices, c->spec.device_cgroup_rules, c->spec.privileged,
                                     &c->start->devices, error);
@@ -115,7 +112,7 @@ static int write_launch(Container *c, const List *interfaces, char **lower, Erro
                         .interfaces = interfaces,
                         .rows = c->start->options.rows,
                         .columns = c->start->options.columns,
-                        .shared = &shared,
+                        .shared = shared,
                         .devices = &c->start->devices.nodes,
                 },
                 &launch, error);
@@ -140,9 +137,12 @@ static int find_lower(Container *c, char ***ret, Error *error) {
 /* All that is written and reserved before there is a process. */
 static int start_prepare(Container *c, Error *error) {
         _cleanup_strv_free_ char **lower = NULL;
+        LaunchShared shared;
         List interfaces = {};
 
         int r = find_lower(c, &lower, error);
+        if (r >= 0)
+                r = container_find_shared(c, &shared, error);
         if (r < 0)
                 return r;
         c->start->directory_fd = container_open_run_directory(c, true);
@@ -153,7 +153,7 @@ static int start_prepare(Container *c, Error *error) {
         if (r >= 0)
                 r = write_etc_files(c, c->start->directory_fd, error);
         if (r >= 0)
-                r = write_launch(c, &interfaces, lower, error);
+                r = write_launch(c, &shared, &interfaces, lower, error);
         list_done(&interfaces, &launch_interface_type);
         return r;
 }

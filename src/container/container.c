@@ -181,8 +181,8 @@ bool container_is_up(const Container *c) {
 
 void container_changed_status(Container *c) {
         static const char *const properties[] = {
-                "Status",   "OOMKilled", "Leader",       "LeaderCommand", "ExitCode",     "Error",     "Started",
-                "Finished", "RestartCount", "Unit",          "ControlGroup", "Addresses", NULL,
+                "Status",   "OOMKilled",    "Leader", "LeaderCommand", "ExitCode",  "Error", "Started",
+                "Finished", "RestartCount", "Unit",   "ControlGroup",  "Addresses", NULL,
         };
 
         c->context->changed(c, properties);

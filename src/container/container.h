@@ -116,7 +116,7 @@ struct Container {
         ContainerFreeze *freeze; /* a freeze or thaw that goes on */
         bool remove_when_ended;
         bool remove_volumes; /* its anonymous volumes go along, as they do when it is removed by itself */
-        unsigned users; /* jobs that work on its files */
+        unsigned users;      /* jobs that work on its files */
 
         sd_event_source *restart_timer;
         uint64_t restart_delay;
@@ -197,7 +197,8 @@ int container_pause(Container *container, bool pause, ContainerDone done, void *
 #define REMOVED_WITH_VOLUMES ".tmp-v-"
 
 /* force: also one that runs, which is killed. volumes: with its anonymous volumes. */
-int container_remove(Container *container, bool force, bool volumes, ContainerDone done, void *userdata, Error *error);
+int container_remove(Container *container, bool force, bool volumes, ContainerDone done, void *userdata,
+                     Error *error);
 
 /* ---- container-update.c: another specification for one that is there ---- */
 

@@ -14,7 +14,7 @@ typedef struct EffectiveConfig {
         char *hostname;
         char **labels; /* map: the image's, overridden by the container's */
         int stop_signal;
-        bool systemd; /* the command is a systemd, see systemd-mode.h */
+        bool systemd;       /* the command is a systemd, see systemd-mode.h */
         HealthCheck health; /* all zeros: nothing is checked */
 } EffectiveConfig;
 

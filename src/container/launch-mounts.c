@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "container-secrets.h"
 #include "launch-mounts.h"
+#include "container-secrets.h"
 #include "path-util.h"
 #include "string-util.h"
 #include "strv.h"

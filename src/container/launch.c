@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "launch.h"
 #include "launch-mounts.h"
 #include "launch-namespaces.h"
 #include "launch-security.h"
-#include "launch.h"
 #include "path-util.h"
 #include "string-util.h"
 #include "strv.h"

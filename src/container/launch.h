@@ -16,9 +16,10 @@ typedef struct LaunchInputs {
         const ContainerSpec *spec;
         const EffectiveConfig *effective;
         const char *unit;
-        char **lower;              /* absolute, topmost first */
-        char *const *const *image_lower; /* of each of the spec's mounts the same, where it is an image; may be NULL */
-        const char *directory;     /* of the container, with upper and work */
+        char **lower; /* absolute, topmost first */
+        char *const *const
+                *image_lower;  /* of each of the spec's mounts the same, where it is an image; may be NULL */
+        const char *directory; /* of the container, with upper and work */
         const char *run_directory; /* with hostname, hosts and resolv.conf */
         const List *interfaces;    /* LaunchInterface */
         uint32_t rows, columns;

@@ -89,7 +89,7 @@ char *container_docker_status(const json_t *properties) {
                                      json_integer_value(json_object_get(properties, "ExitCode")), since);
         if (container_is_running(properties)) {
                 const char *health = json_text(properties, "Health");
-                _cleanup_free_ char *note = streq(status, "paused")      ? strdup(" (Paused)")
+                _cleanup_free_ char *note = streq(status, "paused")     ? strdup(" (Paused)")
                                             : streq(health, "starting") ? strdup(" (health: starting)")
                                             : has_health(health)        ? string_join(" (", health, ")")
                                                                         : strdup("");

@@ -7,8 +7,8 @@
 #include "mount-option.h"
 #include "namespace-option.h"
 #include "parse-util.h"
-#include "security-option.h"
 #include "secret-option.h"
+#include "security-option.h"
 #include "string-util.h"
 #include "strv.h"
 #include "systemd-option.h"
@@ -149,8 +149,9 @@ const Option create_options[] = {
         { 0, "restart", "POLICY", "no, always, unless-stopped or on-failure[:COUNT]", option_string,
           O(restart), WORD_CHOICE, "no|always|unless-stopped|on-failure" },
         { 0, "rm", NULL, "Remove it when it ends", option_flag, O(spec.auto_remove) },
-        { 0, "secret", "NAME[,FIELD=…]", "Give it a secret, as the file /run/secrets/NAME (target=, uid=, gid=, mode=)",
-          parse_secret, O(spec.secrets) },
+        { 0, "secret", "NAME[,FIELD=…]",
+          "Give it a secret, as the file /run/secrets/NAME (target=, uid=, gid=, mode=)", parse_secret,
+          O(spec.secrets) },
         { 0, "security-opt", "OPTION",
           "Loosen or tighten what it may do (no-new-privileges, seccomp=FILE …), see berth-security(7)",
           parse_security, 0, WORD_CHOICE, SECURITY_OPTION_WORDS },
@@ -328,7 +329,8 @@ int create_options_finish(CreateOptions *o, char *const *arguments, Error *error
             (r = create_fill_map(o->env_files, o->environment, from_environment, &spec->environment,
                                  error)) < 0 ||
             (r = create_fill_map(o->label_files, o->labels, NULL, &spec->labels, error)) < 0 ||
-            (r = create_fill_restart(o->restart, &spec->restart, error)) < 0 || (r = fill_network(o, error)) < 0 ||
+            (r = create_fill_restart(o->restart, &spec->restart, error)) < 0 ||
+            (r = fill_network(o, error)) < 0 ||
             (r = resource_options_apply(&o->resources, &spec->properties, error)) < 0)
                 return r;
         if (o->stop_timeout.set)

@@ -21,8 +21,8 @@ bool json_flag(const json_t *object, const char *key) {
 int ctl_cannot(Error *error, int r, const char *verb, const char *what) {
         /* Messages that name what they are about need no more in front of them. */
         bool complete = error->kind == ERROR_NO_SUCH_CONTAINER || error->kind == ERROR_NO_SUCH_IMAGE ||
-                        error->kind == ERROR_NO_SUCH_VOLUME ||
-                        error->kind == ERROR_AMBIGUOUS || error->kind == ERROR_CANCELLED;
+                        error->kind == ERROR_NO_SUCH_VOLUME || error->kind == ERROR_AMBIGUOUS ||
+                        error->kind == ERROR_CANCELLED;
         if (complete || (error->message && startswith(error->message, "cannot ")))
                 return r;
         return error_prefix(error, r, "cannot %s \"%s\"", verb, what);

@@ -227,7 +227,8 @@ typedef struct PruneOptions {
         bool all, dry_run, force, policy;
         char **filters;
 } PruneOptions;
-extern const Option prune_container_options[], prune_image_options[], prune_volume_options[], prune_system_options[];
+extern const Option prune_container_options[], prune_image_options[], prune_volume_options[],
+        prune_system_options[];
 void prune_options_done(void *options);
 
 /* volume.c */

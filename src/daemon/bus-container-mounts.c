@@ -29,9 +29,9 @@ int method_add_mount(Call *call, Error *error) {
                 r = manager_complete_volume(call->daemon->manager, &mount, error);
         if (r >= 0) {
                 sd_bus_message *held = call_hold(call);
-                r = call_started(
-                        manager_add_mount(call->daemon->manager, call->object, &mount, options.temporary, call_done, held, error),
-                        held);
+                r = call_started(manager_add_mount(call->daemon->manager, call->object, &mount,
+                                                   options.temporary, call_done, held, error),
+                                 held);
         }
         object_done(&mount_spec_type, &mount);
         return r;

@@ -180,7 +180,9 @@ static int method_remove(Call *call, Error *error) {
         if (r < 0)
                 return r;
         sd_bus_message *held = call_hold(call);
-        return call_started(container_remove(call->object, options.force, options.volumes, call_done, held, error), held);
+        return call_started(
+                container_remove(call->object, options.force, options.volumes, call_done, held, error),
+                held);
 }
 
 /* ---- its streams ---- */

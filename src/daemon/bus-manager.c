@@ -23,6 +23,24 @@ static void reply_container(Container *c, const Error *error, void *userdata) {
                 (void) sd_bus_reply_method_return(m, "o", path);
 }
 
+/* Whose ids --userns=keep-id keeps. The bus itself answers, at once. */
+static int find_caller(Call *call, ContainerSpec *spec, Error *error) {
+        _cleanup_(sd_bus_creds_unrefp) sd_bus_creds *creds = NULL;
+        uid_t uid;
+        gid_t gid;
+
+        if (spec->user_namespace != USER_NAMESPACE_KEEP_ID)
+                return 0;
+        int r = sd_bus_query_sender_creds(
+                call->message, SD_BUS_CREDS_EUID | SD_BUS_CREDS_EGID | SD_BUS_CREDS_AUGMENT, &creds);
+        if (r < 0 || (r = sd_bus_creds_get_euid(creds, &uid)) < 0 ||
+            (r = sd_bus_creds_get_egid(creds, &gid)) < 0)
+                return error_set_errno(error, r, "cannot find out who you are, for --userns=keep-id");
+        spec->keep_uid = uid;
+        spec->keep_gid = gid;
+        return 0;
+}
+
 static int method_create_container(Call *call, Error *error) {
         ContainerSpec spec;
         const char *name;
@@ -31,6 +49,10 @@ static int method_create_container(Call *call, Error *error) {
         if ((r = call_read(call, error, "s", &name)) < 0 ||
             (r = call_read_options(call, &container_spec_type, &spec, error)) < 0)
                 return r;
+        if ((r = find_caller(call, &spec, error)) < 0) {
+                object_done(&container_spec_type, &spec);
+                return r;
+        }
         sd_bus_message *held = call_hold(call);
         r = call_started(
                 manager_create_container(call->daemon->manager, name, &spec, reply_container, held, error),

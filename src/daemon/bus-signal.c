@@ -121,7 +121,7 @@ static void event(Manager *manager, const char *type, const char *action, const 
 }
 
 const ManagerHooks daemon_hooks = {
-        container_added, container_removed, container_changed, image_added,  image_removed, image_changed,
-        job_added,       job_removed,       job_changed,       job_progress, event,
-        volume_added,    volume_removed,
+        container_added, container_removed, container_changed, image_added, image_removed,
+        image_changed,   job_added,         job_removed,       job_changed, job_progress,
+        event,           volume_added,      volume_removed,
 };

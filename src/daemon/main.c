@@ -114,7 +114,8 @@ static int daemon_new(Daemon **ret) {
         if ((r = polkit_new(daemon->bus, &daemon->polkit)) < 0 ||
             (r = manager_new(daemon->event, daemon->bus, &daemon_hooks, daemon, &daemon->manager)) < 0 ||
             (r = bus_manager_add(daemon)) < 0 || (r = bus_container_add(daemon)) < 0 ||
-            (r = bus_image_add(daemon)) < 0 || (r = bus_job_add(daemon)) < 0 || (r = bus_volume_add(daemon)) < 0)
+            (r = bus_image_add(daemon)) < 0 || (r = bus_job_add(daemon)) < 0 ||
+            (r = bus_volume_add(daemon)) < 0)
                 return log_error_errno(r, "Failed to set up the D-Bus objects: %m");
         *ret = TAKE_PTR(daemon);
         return 0;

@@ -21,6 +21,7 @@
 
 #define DEPTH_MAX 1000
 #define CHUNK (1 * MIB)
+#define BUFFER (128 * KIB)
 
 /* A file with several names, and the first of them in the copy. */
 typedef struct Link {
@@ -58,16 +59,32 @@ static void links_done(Copying *c) {
 
 /* ---- content ---- */
 
+/* By the kernel where it can; from an overlay into what it lies on it can't (EXDEV). Returns the bytes, 0 at the end. */
+static ssize_t copy_chunk(int from, int to, off_t at, size_t size, char *buffer) {
+        off_t in = at, out = at;
+
+        ssize_t n = copy_file_range(from, &in, to, &out, size, 0);
+        if (n >= 0 || (errno != EXDEV && errno != EINVAL && errno != EOPNOTSUPP && errno != ENOSYS))
+                return n < 0 ? negative_errno() : n;
+        n = pread(from, buffer, MIN(size, (size_t) BUFFER), at);
+        if (n > 0)
+                n = pwrite(to, buffer, n, at);
+        return n < 0 ? negative_errno() : n;
+}
+
 static int copy_range(const Copying *c, int from, int to, off_t at, off_t end, const char *path,
                       Error *error) {
+        _cleanup_free_ char *buffer = malloc(BUFFER);
+
+        if (!buffer)
+                return failed(error, -ENOMEM, path);
         while (at < end) {
-                off_t in = at, out = at;
                 int r = check_cancelled(c, error);
                 if (r < 0)
                         return r;
-                ssize_t n = copy_file_range(from, &in, to, &out, MIN(end - at, (off_t) CHUNK), 0);
+                ssize_t n = copy_chunk(from, to, at, MIN(end - at, (off_t) CHUNK), buffer);
                 if (n < 0)
-                        return failed(error, negative_errno(), path);
+                        return failed(error, n, path);
                 if (n == 0)
                         break; /* it has become shorter */
                 at += n;

@@ -104,8 +104,7 @@ static int set_health(json_t *config, const HealthCheck *health) {
         if (r >= 0 && !strv_isempty(health->test))
                 r = json_object_set_new(target, "Test", list_to_json(health->test));
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(durations); i++)
-                r = set_number(target, durations[i].key,
-                               MIN(durations[i].usec, UINT64_C(1) << 53) * 1000);
+                r = set_number(target, durations[i].key, MIN(durations[i].usec, UINT64_C(1) << 53) * 1000);
         return r < 0 ? r : set_number(target, "Retries", health->retries);
 }
 

@@ -147,8 +147,8 @@ static int complete_spec(Manager *m, const char *name, ContainerSpec *spec, Erro
             (r = manager_find_runnable(m, spec->image, &image, error)) < 0 ||
             (r = manager_complete_mounts(m, spec, error)) < 0 ||
             (r = manager_check_secrets(m, spec, error)) < 0 ||
-            (r = manager_complete_volumes(m, &image->record, spec, error)) < 0 || (r = check_spec(m, spec, error)) < 0 ||
-            (r = manager_complete_namespaces(m, spec, error)) < 0)
+            (r = manager_complete_volumes(m, &image->record, spec, error)) < 0 ||
+            (r = check_spec(m, spec, error)) < 0 || (r = manager_complete_namespaces(m, spec, error)) < 0)
                 return r;
         bool has_ids = r > 0 && spec->user_namespace == USER_NAMESPACE_AUTO && !spec->privileged;
         spec->created = realtime_usec();

@@ -2,11 +2,11 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "container-secrets.h"
 #include "fd-util.h"
 #include "file-util.h"
 #include "job.h"
 #include "log.h"
-#include "container-secrets.h"
 #include "manager-secrets.h"
 #include "manager-volumes.h"
 #include "string-util.h"
@@ -318,7 +318,8 @@ int manager_load(Manager *m, Error *error) {
                 return r;
         m->context.images = m->images;
         m->context.networks = m->networks;
-        if ((r = manager_load_secrets(m, error)) < 0 || (r = load_volumes(m, error)) < 0 || (r = load_containers(m, error)) < 0)
+        if ((r = manager_load_secrets(m, error)) < 0 || (r = load_volumes(m, error)) < 0 ||
+            (r = load_containers(m, error)) < 0)
                 return r;
         HASH_ITER(by_id, m->containers_by_id, c, next)
                 if (container_update_effective(c) < 0)

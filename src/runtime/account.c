@@ -151,7 +151,8 @@ static int add_groups(Account *account, char *const *groups, const char *group, 
                 int r = find_group(groups[i], group, &gid);
                 if (r == -ENOENT)
                         return error_set(error, ERROR_INVALID,
-                                         "there is no group \"%s\" in the container's /etc/group", groups[i]);
+                                         "there is no group \"%s\" in the container's /etc/group",
+                                         groups[i]);
                 if (r >= 0)
                         r = add_group(account, gid);
                 if (r < 0)

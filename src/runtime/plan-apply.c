@@ -162,9 +162,13 @@ static int apply_symlink(PlanContext *context, const Op *op, Error *error) {
 static int apply_bind(PlanContext *context, const Op *op, Error *error) {
         _cleanup_close_ int fd = receive_mount(context, op, error);
 
-        if (fd >= 0 && streq(op->target, "/proc"))
-                open_ipv6_conf(context, fd);
-        return fd < 0 ? fd : attach_wanted(context, op, fd, error);
+        if (fd < 0)
+                return fd;
+        if (!streq(op->target, "/proc"))
+                return attach_wanted(context, op, fd, error);
+        /* The host's own, for a container in the host's PID namespace: nothing that a user asked for. */
+        open_ipv6_conf(context, fd);
+        return mount_attach(fd, context->root, op->target, TARGET_DIRECTORY, error);
 }
 
 /* The overlay itself stays in the staging directory and goes away with it: what is attached is a clone of the part that is

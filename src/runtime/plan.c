@@ -141,8 +141,8 @@ static int plan_dev(Plan *plan, const LaunchSpec *spec) {
                                           .owner = spec->uid_base });
         for (size_t i = 0; i < spec->devices.n && r >= 0; i++) {
                 const LaunchDevice *device = LIST_ITEM(&spec->devices, LaunchDevice, i);
-                const char *source = mapped ? plan_keep(plan, format_string(DEVICE_NODES "/%zu", i))
-                                            : device->source;
+                const char *source =
+                        mapped ? plan_keep(plan, format_string(DEVICE_NODES "/%zu", i)) : device->source;
                 r = source ? plan_add(plan, &(Op){ OP_DEVICE, source, device->target }) : -ENOMEM;
         }
         if (r >= 0)

@@ -49,13 +49,13 @@ typedef struct Op {
         bool id_mapped;       /* OP_LAYER, OP_BIND: the mount is mapped into the user namespace */
         const char *
                 id_map; /* with id_mapped: by this mapping (lines of a uid_map) instead of the container's */
-        const char *subpath;     /* OP_BIND, OP_IMAGE: this part of it only */
-        BindRecursion recursive; /* OP_BIND */
-        bool create_source;      /* OP_BIND: a missing source is made a directory */
+        const char *subpath;           /* OP_BIND, OP_IMAGE: this part of it only */
+        BindRecursion recursive;       /* OP_BIND */
+        bool create_source;            /* OP_BIND: a missing source is made a directory */
         const LaunchNamespace *shared; /* OP_BIND: not the host's, but the /dev/shm of this container */
         const List *devices; /* OP_LAYER: not a directory of the host, but new nodes of these, … */
         uint32_t owner;      /* … which belong to this user and group */
-        bool of_spec;            /* the shim is told of the mount, which may be taken away again */
+        bool of_spec;        /* the shim is told of the mount, which may be taken away again */
 } Op;
 
 typedef struct Plan {

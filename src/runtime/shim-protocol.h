@@ -68,16 +68,16 @@ typedef struct ShimMessage {
         uint64_t start_time;
         bool running;     /* HELLO: the command has been executed, … */
         uint64_t started; /* STARTED, HELLO: … at this time, realtime usec */
-        char *cgroup; /* GO: below the cgroup root */
-        char *id;     /* EXEC_*: the exec's id; MOUNT*: of the request */
-        char **ids;   /* HELLO: running execs */
+        char *cgroup;     /* GO: below the cgroup root */
+        char *id;         /* EXEC_*: the exec's id; MOUNT*: of the request */
+        char **ids;       /* HELLO: running execs */
         uint32_t rows, columns;
         char *name, *image;
         /* ATTACH */
         bool want_stdin, want_stdout, want_stderr;
-        ExecSpec exec;     /* EXEC */
-        ExitRecord exit;   /* EXITED, EXEC_EXITED, MOUNT_DONE */
-        LaunchMount mount; /* MOUNT, UNMOUNT */
+        ExecSpec exec;      /* EXEC */
+        ExitRecord exit;    /* EXITED, EXEC_EXITED, MOUNT_DONE */
+        LaunchMount mount;  /* MOUNT, UNMOUNT */
         HealthState health; /* HEALTH */
 } ShimMessage;
 extern const ObjectType shim_message_type;

@@ -5,8 +5,8 @@
  * command. */
 
 #include "error.h"
-#include "macro.h"
 #include "launch-spec.h"
+#include "macro.h"
 #include "session.h"
 #include "syscall-filter.h"
 
@@ -14,7 +14,7 @@ typedef struct ProcessSpec {
         char *const *arguments;
         char **environment; /* of the process's own memory: gets HOME and TERM */
         const char *user;
-        char *const *groups; /* further ones, names of the container or numbers */
+        char *const *groups;           /* further ones, names of the container or numbers */
         const char *working_directory; /* must exist; NULL or empty: / */
         char *const *capabilities;
         bool all_capabilities;

@@ -48,7 +48,7 @@ struct Shim {
 
         Session *container;
         Session *execs;
-        Health *health; /* NULL: nothing is checked */
+        Health *health;      /* NULL: nothing is checked */
         uint64_t start_time; /* of the container's process */
         int namespaces[_NAMESPACE_MAX];
         ShimMount *mounts;

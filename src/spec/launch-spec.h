@@ -95,17 +95,18 @@ typedef struct LaunchSpec {
 
         uint32_t uid_base, uid_count; /* uid_count 0: the host's user namespace */
         uint32_t keep_uid, keep_gid;  /* these ids are the same inside and outside; 0: none */
-        LaunchNamespace user_namespace; /* PRIVATE with the ids above, or JOIN; no matter when uid_count is 0 */
+        LaunchNamespace
+                user_namespace; /* PRIVATE with the ids above, or JOIN; no matter when uid_count is 0 */
         LaunchNamespace network, pid, ipc, uts;
         LaunchNamespace cgroup; /* never JOIN */
-        char **time_offsets;    /* map: "monotonic", "boottime" = seconds; empty: the host's time namespace */
-        List devices;           /* LaunchDevice, beside those that every container has */
-        char **groups;          /* further groups of the user, looked up as he is */
-        char **ulimits;         /* map: "nofile" = "SOFT[:HARD]", see ulimit.h */
-        uint64_t shm_size;      /* of /dev/shm, bytes; 0: 64 MiB */
+        char **time_offsets; /* map: "monotonic", "boottime" = seconds; empty: the host's time namespace */
+        List devices;        /* LaunchDevice, beside those that every container has */
+        char **groups;       /* further groups of the user, looked up as he is */
+        char **ulimits;      /* map: "nofile" = "SOFT[:HARD]", see ulimit.h */
+        uint64_t shm_size;   /* of /dev/shm, bytes; 0: 64 MiB */
         int oom_score_adj;
-        List interfaces;              /* LaunchInterface */
-        List mounts;                  /* LaunchMount, in the order in which they are made */
+        List interfaces; /* LaunchInterface */
+        List mounts;     /* LaunchMount, in the order in which they are made */
         char **masked_paths;
         char **read_only_paths;
         char **capabilities; /* "CAP_CHOWN", …: bounding, permitted and effective set */
@@ -114,9 +115,9 @@ typedef struct LaunchSpec {
         bool filters_calls;     /* by the filter SECCOMP_FILE, beside the launch document */
         char *apparmor_profile; /* changed to by execve(2); empty: none */
         char *selinux_label;    /* likewise */
-        bool delegate_cgroup; /* its root may divide the scope's cgroup */
+        bool delegate_cgroup;   /* its root may divide the scope's cgroup */
         int stop_signal;
         HealthCheck health; /* with the defaults filled in; no command: nothing is checked */
-        char **sysctls; /* map */
+        char **sysctls;     /* map */
 } LaunchSpec;
 extern const ObjectType launch_spec_type;

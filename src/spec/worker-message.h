@@ -12,8 +12,8 @@
  * A worker changes the store only by adding content (blobs, layers, image records), which is idempotent; names
  * (index.json) and deletions are decided by berthd. */
 
-#include "image-limits.h"
 #include "container-spec.h"
+#include "image-limits.h"
 #include "image-spec.h"
 #include "secret-spec.h"
 #include "volume-spec.h"

@@ -88,7 +88,8 @@ typedef enum WorkerNeeds {
         WORKER_NEEDS_JOURNAL = 1 << 3, /* reads the journal */
         WORKER_NEEDS_STORE =
                 1 << 4, /* writes below state_directory; without it the file system is read-only */
-        WORKER_NEEDS_HOST = 1 << 5, /* mounts for all to see: stays in the host's namespaces, and sees its files */
+        WORKER_NEEDS_HOST =
+                1 << 5, /* mounts for all to see: stays in the host's namespaces, and sees its files */
 } WorkerNeeds;
 
 typedef struct WorkerVerb {

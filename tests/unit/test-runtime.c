@@ -12,7 +12,7 @@
 
 static void test_capabilities(void) {
         static char *const names[] = { (char *) "CAP_CHOWN", (char *) "CAP_CHECKPOINT_RESTORE", NULL };
-        static char *const bad[] = { (char *) "CHOWN", NULL };
+        static char *const bad[] = { (char *) "CAP_NONSENSE", NULL };
         Error error = {};
         uint64_t set;
 
