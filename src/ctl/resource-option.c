@@ -268,9 +268,10 @@ static int apply_shares(const ResourceOptions *o, char ***properties, Error *err
                 strv_map_remove(*properties, "CPUWeight");
         if (wish != WISH_VALUE)
                 return wish < 0 ? wish : 0;
-        double l = log2((double) MIN(MAX(v, CPU_SHARES_MIN), CPU_SHARES_MAX));
-        double weight = ceil(pow(10, (l * l + 125 * l) / 612 - 7.0 / 34));
-        return set_number(properties, "CPUWeight", (uint64_t) MIN(MAX(weight, 1.0), 10000.0), error);
+        v = MAX(v, CPU_SHARES_MIN);
+        double l = log2((double) MIN(v, CPU_SHARES_MAX));
+        double weight = fmax(ceil(pow(10, (l * l + 125 * l) / 612 - 7.0 / 34)), 1);
+        return set_number(properties, "CPUWeight", (uint64_t) fmin(weight, 10000), error);
 }
 
 /* ---- disks ---- */
