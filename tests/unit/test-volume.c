@@ -128,7 +128,8 @@ static void test_store(void) {
         CHECK(strv_length(leftovers) == 2 && strv_contains(leftovers, ".tmp-x") &&
               strv_contains(leftovers, "a/data.new"));
         CHECK(faccessat(volumes_fd, "broken/volume.json.corrupt", F_OK, 0) >= 0);
-        CHECK((a = volumes_find(volumes, "a")) && (b = volumes_find(volumes, "b")));
+        CHECK((a = volumes_find(volumes, "a")));
+        CHECK((b = volumes_find(volumes, "b")));
         CHECK(!a->unclaimed && b->unclaimed && b->spec.size == 5);
         CHECK(volume_is_empty(volumes, a) == 1 && volume_is_empty(volumes, b) == 0);
 

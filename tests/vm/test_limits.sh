@@ -8,7 +8,7 @@ test_memory() {
                 sh -c 'tail -c 100000000 /dev/zero > /dev/null' || status=$?
         is "$status" 137
         is "$(inspect t '{{.State.ExitCode}}')" 137
-        [[ $(journalctl --quiet --dmesg --grep 'Memory cgroup out of memory') == *berth-t.scope* ]] ||
+        [[ $(journalctl --quiet --dmesg --grep '^oom-kill:') == *berth-t.scope* ]] ||
                 fail "the kernel killed nobody for want of memory"
 }
 
