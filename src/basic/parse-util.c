@@ -63,7 +63,7 @@ int parse_bool(const char *s) {
         return -EINVAL;
 }
 
-int parse_size(const char *s, uint64_t *ret) {
+static int parse_size_with(const char *s, unsigned base, uint64_t *ret) {
         static const char units[] = "bkmgtp";
         char *end;
 
@@ -79,7 +79,7 @@ int parse_size(const char *s, uint64_t *ret) {
                 if (!unit)
                         return -EINVAL;
                 for (const char *u = units; u < unit; u++)
-                        v *= 1024;
+                        v *= base;
                 end++;
                 if (*end == 'i' && unit > units)
                         end++;
@@ -92,6 +92,14 @@ int parse_size(const char *s, uint64_t *ret) {
                 return -ERANGE;
         *ret = (uint64_t) v;
         return 0;
+}
+
+int parse_size(const char *s, uint64_t *ret) {
+        return parse_size_with(s, 1024, ret);
+}
+
+int parse_size_decimal(const char *s, uint64_t *ret) {
+        return parse_size_with(s, 1000, ret);
 }
 
 int parse_duration(const char *s, uint64_t *ret_usec) {

@@ -10,6 +10,8 @@ int parse_i64(const char *s, int64_t *ret);
 int parse_unsigned(const char *s, unsigned *ret);
 int parse_bool(const char *s);                /* 0, 1 or -EINVAL: yes/no/true/false/on/off/1/0 */
 int parse_size(const char *s, uint64_t *ret); /* bytes; suffix b, k, m, g, t (also KiB, kb …), base 1024 */
+int parse_size_decimal(const char *s,
+                       uint64_t *ret); /* the same with base 1000, as systemd has it for rates */
 int parse_duration(const char *s,
                    uint64_t *ret_usec);     /* "10", "10s", "1m30s", "500ms", "2h"; no unit: seconds */
 int parse_mode(const char *s, mode_t *ret); /* octal, at most 07777 */

@@ -200,7 +200,7 @@ static int parse_weight(const char *s, uint64_t *ret) {
 static int parse_device_number(PropertyKind kind, const char *s, uint64_t *ret) {
         switch (kind) {
         case PROPERTY_DEVICE_SIZES:
-                return parse_size(s, ret);
+                return parse_size_decimal(s, ret);
         case PROPERTY_DEVICE_COUNTS:
                 return parse_u64(s, ret);
         case PROPERTY_DEVICE_WEIGHTS:
