@@ -55,12 +55,25 @@ static char *sysctl_name(const char *assignment) {
         return name;
 }
 
+/* As a path below /proc/sys it must lead straight down: a part of "..", which is "//" in this form, would lead out of what
+ * is allowed. */
+static bool sysctl_name_is_valid(const char *name) {
+        for (const char *part = name;; part++) {
+                size_t n = strcspn(part, ".");
+                if (strspn(part, "/") >= n)
+                        return false;
+                part += n;
+                if (!*part)
+                        return true;
+        }
+}
+
 static int check_sysctl(const ContainerSpec *spec, const char *assignment, Error *error) {
         _cleanup_free_ char *name = sysctl_name(assignment);
 
         if (!name)
                 return error_set_errno(error, -ENOMEM, "cannot check a sysctl");
-        if (strstr(name, ".."))
+        if (!sysctl_name_is_valid(name))
                 return error_set(error, ERROR_INVALID, "\"%s\" is no name of a sysctl", name);
         for (size_t i = 0; i < ELEMENTSOF(sysctls); i++) {
                 const char *rest = startswith(name, sysctls[i].name);
