@@ -7,6 +7,8 @@ import pytest
 
 from conftest import poll, run
 
+pytestmark = pytest.mark.leaves_containers
+
 
 def inspect(berthctl, name):
     return json.loads(berthctl("inspect", name).stdout)[0]
@@ -99,7 +101,7 @@ def test_goes_on_without_berthd(berthctl, busybox_image, name):
     became(berthctl, name, "healthy")
     run("systemctl", "stop", "berthd")
     leader = run("pgrep", "-f", "sleep 1000").stdout.split()[0].decode()
-    run("touch", f"/proc/{leader}/root/bad")
+    run("nsenter", "-t", leader, "-U", "-m", "-S", "0", "-G", "0", "touch", "/bad")
     run("sleep", "0.5")
     run("systemctl", "start", "berthd")
     became(berthctl, name, "unhealthy")
@@ -134,7 +136,7 @@ def test_of_an_image(berthctl, busybox_image, name):
         berthctl("rm", "-f", name + "2")
 
         berthctl("run", "-d", "--name", name + "2", "--no-healthcheck", image, "sleep", "1000")
-        assert health(berthctl, name + "2") == {}
+        assert health(berthctl, name + "2").get("Status", "none") == "none"
         again = berthctl("wait", "--condition", "healthy", name + "2", check=False)
         assert again.returncode == 1 and b"no health check" in again.stderr
     finally:

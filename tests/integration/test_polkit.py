@@ -48,6 +48,14 @@ def container(berth, name):
 
 
 @pytest.fixture
+def volume(berth, name):
+    """The path of a volume."""
+    path = str(berth.call("CreateVolume", name, options({})))
+    yield path
+    run("berthctl", "volume", "rm", name)
+
+
+@pytest.fixture
 def rule():
     """rule(JavaScript): a polkit rule for the time of the test."""
     def install(text):
@@ -70,13 +78,14 @@ def call(as_user, berth):
 def test_the_manual_is_read():
     found = list(methods())
     assert len(found) >= 36 and ("org.berth1.Container", "Unpause", [], "manage-containers") in found
-    assert {action for *_, action in found} == {"none", "inspect", "manage-containers", "enter-container", "manage-images", None}
+    assert {action for *_, action in found} == {"none", "inspect", "manage-containers", "enter-container", "manage-images", "manage-secrets",
+                                                "manage-volumes", None}
 
 
 @pytest.mark.parametrize("interface, method, types, action", [m for m in methods() if m[3] not in ("none", None)],
                          ids=lambda value: value if isinstance(value, str) else "")
-def test_refused(container, berth, call, as_user, interface, method, types, action):
-    path = {"Manager": "/org/berth1", "Container": container.path}[interface.rsplit(".", 1)[1]]
+def test_refused(container, volume, berth, call, as_user, interface, method, types, action):
+    path = {"Manager": "/org/berth1", "Container": container.path, "Volume": volume}[interface.rsplit(".", 1)[1]]
     before = container.all(), berth.list(All=True), berth.images()
     arguments = "".join(VALUES[one] + ", " for one in types)
     refused = as_user("python3", "-c", CALL, path, interface, method, f"({arguments})", check=False)

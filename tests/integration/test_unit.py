@@ -44,7 +44,7 @@ def test_scope(running, name):
                 "SendSIGHUP", "DevicePolicy", "ControlGroup", "Description", "After")
     assert seen["ActiveState"] == "active" and seen["Slice"] == "machine-berth.slice"
     assert seen["Delegate"] == "yes" and seen["Controller"] == "org.berth1" and seen["KillSignal"] == "2"
-    assert seen["CollectMode"] == "inactive-or-failed" and seen["SendSIGHUP"] == "no" and seen["DevicePolicy"] == "closed"
+    assert seen["CollectMode"] == "inactive-or-failed" and seen["SendSIGHUP"] == "no" and seen["DevicePolicy"] == "strict"
     assert seen["ControlGroup"] == container.get("ControlGroup") == f"/machine.slice/machine-berth.slice/{unit}"
     assert name in seen["Description"] and "busybox" in seen["Description"]
     assert {"berthd.service", "berth-shims.service", "dbus.service", "network.target"} <= set(seen["After"].split())
