@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <string.h>
 
+#include "bus.h"
 #include "parse-util.h"
 #include "path-util.h"
 #include "scope-property.h"
@@ -377,9 +378,7 @@ static int append_devices(sd_bus_message *m, const char *name, char *const *devi
                 if ((r = sd_bus_message_append(m, "(st)", path, number)) < 0)
                         return r;
         }
-        if ((r = sd_bus_message_close_container(m)) < 0 || (r = sd_bus_message_close_container(m)) < 0)
-                return r;
-        return sd_bus_message_close_container(m);
+        return bus_close_containers(m, 3);
 }
 
 static int append_share(sd_bus_message *m, const char *name, uint64_t number) {

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "bus-json.h"
+#include "bus.h"
 #include "container-view.h"
 #include "fd-util.h"
 #include "human.h"
@@ -52,10 +53,7 @@ static int append_options(sd_bus_message *m, const SecretCreateOptions *o) {
                 if ((r = sd_bus_message_append(m, "{ss}", key, equals ? equals + 1 : "")) < 0)
                         return r;
         }
-        for (int i = 0; i < 4; i++)
-                if ((r = sd_bus_message_close_container(m)) < 0)
-                        return r;
-        return 0;
+        return bus_close_containers(m, 4);
 }
 
 int verb_secret_create(void *context, char **arguments, void *options, Error *error) {

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "bus-json.h"
+#include "bus.h"
 #include "create-options.h"
 #include "env-file.h"
 #include "string-util.h"
@@ -131,9 +132,7 @@ static int append_map(sd_bus_message *m, const char *name, char *const *map) {
                 if ((r = sd_bus_message_append(m, "{ss}", key, map[i] + size + 1)) < 0)
                         return r;
         }
-        if ((r = sd_bus_message_close_container(m)) < 0 || (r = sd_bus_message_close_container(m)) < 0)
-                return r;
-        return sd_bus_message_close_container(m);
+        return bus_close_containers(m, 3);
 }
 
 static int append_list(sd_bus_message *m, const char *name, char *const *list) {

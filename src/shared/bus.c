@@ -41,6 +41,14 @@ int bus_object_name(const char *path, const char *prefix, char **ret) {
         return r < 0 ? r : r == 0 ? -ENOENT : 0;
 }
 
+int bus_close_containers(sd_bus_message *m, unsigned n) {
+        int r = 0;
+
+        for (; n > 0 && r >= 0; n--)
+                r = sd_bus_message_close_container(m);
+        return r;
+}
+
 int bus_append_strv_entry(sd_bus_message *m, const char *key, char *const *values) {
         int r;
 

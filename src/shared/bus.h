@@ -16,6 +16,9 @@ int bus_error_get(sd_bus_message *reply, ErrorKind fallback, Error *ret);
 /* The reply of an asynchronous call is an error of this D-Bus name. */
 bool bus_reply_is_error(sd_bus_message *reply, const char *name);
 
+/* As many of them, from the innermost one out. */
+int bus_close_containers(sd_bus_message *m, unsigned n);
+
 /* The entry of an a{sv} whose value is an as; none when the list is empty. */
 int bus_append_strv_entry(sd_bus_message *m, const char *key, char *const *values);
 
