@@ -106,9 +106,25 @@ static int job_fill(Job *job, const int *fds, size_t n_fds, const JobParameters 
         return track_owner(job);
 }
 
+/* Those that have ended stay for a while, so that their results can be read, but not in the way of others. */
+static bool make_room(Manager *m) {
+        Job *job;
+
+        if (m->n_jobs < JOBS_MAX)
+                return true;
+        TAILQ_FOREACH(job, &m->jobs, list) {
+                if (!job->linger)
+                        continue;
+                m->hooks->job_removed(m, job);
+                job_free(job);
+                return true;
+        }
+        return false;
+}
+
 int job_new(Manager *m, WorkerRequest *request, const int *fds, size_t n_fds, const JobParameters *p,
             Job **ret, Error *error) {
-        if (m->n_jobs >= JOBS_MAX)
+        if (!make_room(m))
                 return error_set(error, ERROR_LIMIT, "%d jobs are running or waiting already", JOBS_MAX);
         Job *job = new0(Job, 1);
         if (!job)

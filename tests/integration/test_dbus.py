@@ -400,6 +400,12 @@ def test_job_progress_and_cancel(berth, tmp_path):
     assert error_of(berth.call, "GetImage", "slow:latest")[0] == "NoSuchImage"
 
 
+def test_ended_jobs_make_room(berth):
+    """They linger for who reads their results, but not in the way of new ones."""
+    for _ in range(300):
+        assert Job(berth, str(berth.call("PullImage", "busybox", options({"Policy": "missing"})))).get("State") == "done"
+
+
 def test_job_ends_with_its_owner(berth):
     reader, writer = os.pipe()
     other = Berth()
