@@ -157,14 +157,10 @@ int container_create(Container *c, ContainerDone done, void *userdata, Error *er
 
 static int work_rename(void *userdata) {
         Saving *saving = userdata;
-        const Container *c = saving->container;
-        ContainerSpec spec = c->spec; /* shares all but the name, and is never released */
-        _cleanup_free_ char *path = string_join(c->spec.id, "/spec.json");
+        ContainerSpec spec = saving->container->spec; /* shares all but the name, and is never released */
 
         spec.name = saving->name;
-        return path ? object_save_at(&container_spec_type, &spec, c->context->containers_fd, path,
-                                     !spec.auto_remove)
-                    : -ENOMEM;
+        return container_write_spec(saving->container, &spec);
 }
 
 static void on_renamed(int code, void *userdata) {

@@ -145,12 +145,8 @@ static int copy_mounts(const List *from, const MountSpec *without, const MountSp
 
 static int work_save(void *userdata) {
         const Change *change = userdata;
-        const Container *c = change->container;
-        _cleanup_free_ char *path = string_join(c->spec.id, "/spec.json");
 
-        return path ? object_save_at(&container_spec_type, &c->spec, c->context->containers_fd, path,
-                                     !c->spec.auto_remove)
-                    : -ENOMEM;
+        return container_write_spec(change->container, &change->container->spec);
 }
 
 static void on_saved(int code, void *userdata) {

@@ -56,10 +56,10 @@ int container_prepare(Container *c, Error *error) {
                 object_init(&worker_request_type, &request);
                 int r = preparations[c->start->preparation](c, &request, error);
                 if (r > 0)
-                        r = begin_worker(c, &request, error) < 0 ? -ECANCELED : 1;
+                        r = begin_worker(c, &request, error);
                 object_done(&worker_request_type, &request);
-                if (r != 0)
-                        return r < 0 ? r : 0;
+                if (r < 0 || c->start->worker)
+                        return r;
         }
         return 1;
 }

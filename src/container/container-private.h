@@ -41,6 +41,8 @@ void container_changed_status(Container *container);
 void container_wake(Container *container, ContainerEdge edge, const Error *error);
 void container_tell(Container *container, const char *action, char *const *attributes);
 void container_tell_one(Container *container, const char *action, const char *key, const char *value);
+/* Writes the specification of this container, durably if that is worth it; waits for the disk. */
+int container_write_spec(const Container *container, const ContainerSpec *spec);
 /* The directory of the run, made when missing. */
 int container_open_run_directory(Container *container, bool make);
 
@@ -65,6 +67,11 @@ void container_on_started(Container *container, const ShimMessage *message);
 
 /* All is there that a launch needs: goes on, or gives the start up. error: why not. */
 void container_on_prepared(Container *container, const Error *error);
+
+/* ---- container-machine.c ---- */
+
+/* Tells machined of a running container, a little later. */
+void container_register_machine(Container *container);
 
 /* ---- container-prepare.c ---- */
 

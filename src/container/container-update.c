@@ -141,12 +141,8 @@ static void finish(ContainerUpdate *owned, const Error *error) {
 
 static int work_save(void *userdata) {
         const ContainerUpdate *update = userdata;
-        const Container *c = update->container;
-        _cleanup_free_ char *path = string_join(c->spec.id, "/spec.json");
 
-        return path ? object_save_at(&container_spec_type, &update->spec, c->context->containers_fd, path,
-                                     !c->spec.auto_remove)
-                    : -ENOMEM;
+        return container_write_spec(update->container, &update->spec);
 }
 
 /* Id and name are the keys of indexes, so that these very strings stay. */

@@ -122,6 +122,14 @@ int container_load(ContainerContext *context, const char *id, Container **ret, E
         return 0;
 }
 
+int container_write_spec(const Container *c, const ContainerSpec *spec) {
+        _cleanup_free_ char *path = string_join(c->spec.id, "/spec.json");
+
+        return path ? object_save_at(&container_spec_type, spec, c->context->containers_fd, path,
+                                     !spec->auto_remove)
+                    : -ENOMEM;
+}
+
 int container_save_state(Container *c) {
         _cleanup_free_ char *path = string_join(c->spec.id, "/state.json");
 

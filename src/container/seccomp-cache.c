@@ -44,6 +44,16 @@ static int open_cache(Error *error) {
         return fd < 0 ? error_set_errno(error, fd, "cannot open %s", CACHE_DIRECTORY) : fd;
 }
 
+/* The cache and the container's filter in it. */
+static int find_filter(const ContainerSpec *spec, char ***ret_capabilities, char **ret_name, Error *error) {
+        int r;
+
+        if ((r = capabilities_make(spec, ret_capabilities, error)) < 0 ||
+            (r = filter_name(spec, *ret_capabilities, ret_name, error)) < 0)
+                return r;
+        return open_cache(error);
+}
+
 static bool is_earlier(const struct timespec *a, const struct timespec *b) {
         return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec < b->tv_nsec;
 }
@@ -71,35 +81,27 @@ static int fill_request(const char *profile, char **capabilities, char *name, Wo
 int seccomp_cache_prepare(const ContainerSpec *spec, WorkerRequest *request, Error *error) {
         _cleanup_strv_free_ char **capabilities = NULL;
         _cleanup_free_ char *name = NULL;
-        int r;
 
         if (!spec_filters_calls(spec))
                 return 0;
-        if ((r = capabilities_make(spec, &capabilities, error)) < 0 ||
-            (r = filter_name(spec, capabilities, &name, error)) < 0)
-                return r;
-        _cleanup_close_ int fd = open_cache(error);
+        _cleanup_close_ int fd = find_filter(spec, &capabilities, &name, error);
         if (fd < 0)
                 return fd;
         if (is_cached(fd, name))
                 return 0;
-        r = fill_request(spec->seccomp_profile, TAKE_PTR(capabilities), TAKE_PTR(name), request);
+        int r = fill_request(spec->seccomp_profile, TAKE_PTR(capabilities), TAKE_PTR(name), request);
         return r < 0 ? error_set_errno(error, r, "cannot ask for a filter of system calls") : 1;
 }
 
 int seccomp_cache_link(const ContainerSpec *spec, int run_directory_fd, Error *error) {
         _cleanup_strv_free_ char **capabilities = NULL;
         _cleanup_free_ char *name = NULL;
-        int r;
 
         if (unlinkat(run_directory_fd, SECCOMP_FILE, 0) < 0 && errno != ENOENT)
                 return error_set_errno(error, negative_errno(), "cannot remove the last run's filter");
         if (!spec_filters_calls(spec))
                 return 0;
-        if ((r = capabilities_make(spec, &capabilities, error)) < 0 ||
-            (r = filter_name(spec, capabilities, &name, error)) < 0)
-                return r;
-        _cleanup_close_ int fd = open_cache(error);
+        _cleanup_close_ int fd = find_filter(spec, &capabilities, &name, error);
         if (fd < 0)
                 return fd;
         if (linkat(fd, name, run_directory_fd, SECCOMP_FILE, 0) < 0)

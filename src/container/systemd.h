@@ -8,6 +8,7 @@
 
 #include "error.h"
 #include "macro.h"
+#include "scope-message.h"
 
 typedef struct Systemd Systemd;
 typedef struct UnitJob UnitJob;
@@ -20,20 +21,6 @@ int systemd_new(sd_bus *bus, void (*request_stop)(const char *unit, void *userda
                 Systemd **ret);
 Systemd *systemd_free(Systemd *systemd); /* no job may be left */
 DEFINE_CLEANUP(Systemd *, systemd_free);
-
-/* All strings are borrowed until the job is done or dropped. */
-typedef struct ScopeSpec {
-        const char *unit;
-        const char *description;
-        pid_t pid;
-        int kill_signal;
-        uint64_t stop_timeout; /* usec */
-        bool any_device;       /* no list of allowed devices */
-        bool make_devices;     /* mknod is allowed (not that a device so made could be opened) */
-        char **devices;        /* map for DeviceAllow=, beside those that every container has */
-        const char *slice;     /* NULL: berth's own */
-        char **properties;     /* map, see scope-property.h */
-} ScopeSpec;
 
 /* Sends StartTransientUnit at once; done() is called when the scope runs. A unit of that name that is still going away
  * is waited for. The job frees itself after done(). */

@@ -159,15 +159,6 @@ static int print_table(Ctl *ctl, const ListOptions *o, json_t *list) {
         return r;
 }
 
-static int print_names(const json_t *list) {
-        json_t *item;
-        size_t i;
-
-        json_array_foreach(list, i, item)
-                puts(json_text(item, "Name"));
-        return 0;
-}
-
 /* What templates see: properties under docker's names as well, times as text. */
 static int prepare_for_template(json_t *list) {
         json_t *item;
@@ -192,7 +183,7 @@ static int list_containers(Ctl *ctl, ListOptions *o, Error *error) {
         if (last > 0)
                 r = keep_newest(list, last);
         if (r >= 0 && ctl->quiet)
-                r = print_names(list);
+                r = output_names(list);
         else if (r >= 0 && o->format) {
                 r = prepare_for_template(list);
                 if (r >= 0)

@@ -15,6 +15,19 @@ int json_set_text(json_t *object, const char *key, const char *text) {
         return json_object_set_new(object, key, text ? json_string(text) : NULL) < 0 ? -ENOMEM : 0;
 }
 
+int output_names(const json_t *list) {
+        json_t *item;
+        size_t i;
+
+        json_array_foreach(list, i, item) {
+                _cleanup_free_ char *name = text_sanitize(json_text(item, "Name"));
+                if (!name)
+                        return -ENOMEM;
+                puts(name);
+        }
+        return 0;
+}
+
 int output_json(const Ctl *ctl, const json_t *value, Error *error) {
         bool pretty = !ctl->json || streq(ctl->json, "pretty");
         _cleanup_free_ char *text =

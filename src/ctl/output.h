@@ -5,6 +5,8 @@
 
 #include "ctl.h"
 
+/* The Name of each object of an array, a line each. */
+int output_names(const json_t *list);
 /* Pretty or short, as --json says. */
 int output_json(const Ctl *ctl, const json_t *value, Error *error);
 /* `--format` over the objects of an array: a template for each; "table TEMPLATE" with headings and aligned columns;

@@ -86,19 +86,6 @@ static int print_results(Ctl *ctl, const SearchOptions *o, const json_t *results
         return table_print(table, stdout, !ctl->no_legend, o->no_trunc ? 0 : table_output_width());
 }
 
-static int print_names(const json_t *results) {
-        json_t *result;
-        size_t i;
-
-        json_array_foreach(results, i, result) {
-                _cleanup_free_ char *name = text_sanitize(json_text(result, "Name"));
-                if (!name)
-                        return -ENOMEM;
-                puts(name);
-        }
-        return 0;
-}
-
 /* docker's names for what there is. */
 static int add_template_members(json_t *results) {
         json_t *result;
@@ -128,7 +115,7 @@ static int print(Ctl *ctl, const SearchOptions *o, json_t *results, Error *error
                                : output_format(ctl, o->format, results, error);
         if (ctl_wants_json(ctl))
                 return output_json(ctl, results, error);
-        return ctl->quiet ? print_names(results) : print_results(ctl, o, results);
+        return ctl->quiet ? output_names(results) : print_results(ctl, o, results);
 }
 
 int verb_search(void *context, char **arguments, void *options, Error *error) {

@@ -254,15 +254,6 @@ static int print_objects(Ctl *ctl, const char *format, json_t *list, Error *erro
         return format ? output_format(ctl, format, list, error) : output_json(ctl, list, error);
 }
 
-static int print_names(const json_t *list) {
-        json_t *item;
-        size_t i;
-
-        json_array_foreach(list, i, item)
-                puts(json_text(item, "Name"));
-        return 0;
-}
-
 int verb_volume_list(void *context, char **arguments, void *options, Error *error) {
         _cleanup_(filter_done) Filter filter = {};
         _cleanup_json_ json_t *list = NULL;
@@ -276,7 +267,7 @@ int verb_volume_list(void *context, char **arguments, void *options, Error *erro
         r = ctl_list(ctl, "ListVolumes", append_filter, &filter, &list, error);
         if (r < 0)
                 return r;
-        r = ctl->quiet                         ? print_names(list)
+        r = ctl->quiet                         ? output_names(list)
             : o->format || ctl_wants_json(ctl) ? print_objects(ctl, o->format, list, error)
                                                : print_table(ctl, list);
         return r < 0 ? error_set_errno(error, r, "cannot list the volumes") : EXIT_SUCCESS;

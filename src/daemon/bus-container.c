@@ -386,10 +386,6 @@ static int dispatch(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) 
         return method_dispatch(daemon_of_container(c), methods, m, c, details);
 }
 
-#define METHOD(name, in, in_names, out, out_names) \
-        SD_BUS_METHOD_WITH_NAMES(name, in, in_names, out, out_names, dispatch, SD_BUS_VTABLE_UNPRIVILEGED)
-#define P SD_BUS_PARAM
-#define NONE ""
 static const sd_bus_vtable method_vtable[] = {
         SD_BUS_VTABLE_START(0),
         METHOD("Start", "a{sv}", P(options), "", NONE),

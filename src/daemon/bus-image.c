@@ -121,13 +121,9 @@ static int dispatch(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) 
         return method_dispatch(image->userdata, methods, m, image, NULL);
 }
 
-#define CONSTANT(name, signature) \
-        SD_BUS_PROPERTY(name, signature, get_property, 0, SD_BUS_VTABLE_PROPERTY_CONST)
-#define NONE ""
 static const sd_bus_vtable vtable[] = {
         SD_BUS_VTABLE_START(0),
-        SD_BUS_METHOD_WITH_NAMES("Inspect", "", NONE, "a{sv}", SD_BUS_PARAM(details), dispatch,
-                                 SD_BUS_VTABLE_UNPRIVILEGED),
+        METHOD("Inspect", "", NONE, "a{sv}", P(details)),
         CONSTANT("Id", "s"),
         CONSTANT("Digest", "s"),
         SD_BUS_PROPERTY("Names", "as", get_property, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),

@@ -237,14 +237,12 @@ static int get_property(sd_bus *bus, const char *path, const char *interface, co
                                                                 : job->subject);
 }
 
-#define NONE ""
 static const sd_bus_vtable vtable[] = {
         SD_BUS_VTABLE_START(0),
-        SD_BUS_METHOD_WITH_NAMES("Cancel", "", NONE, "", NONE, dispatch, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_NAMES("Wait", "", NONE, "a{sv}", SD_BUS_PARAM(result), dispatch,
-                                 SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_PROPERTY("Type", "s", get_property, 0, SD_BUS_VTABLE_PROPERTY_CONST),
-        SD_BUS_PROPERTY("Subject", "s", get_property, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        METHOD("Cancel", "", NONE, "", NONE),
+        METHOD("Wait", "", NONE, "a{sv}", P(result)),
+        CONSTANT("Type", "s"),
+        CONSTANT("Subject", "s"),
         SD_BUS_PROPERTY("State", "s", get_property, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Items", "a(sstt)", get_property, 0, 0),
         SD_BUS_PROPERTY("Result", "a{sv}", get_property, 0, 0),

@@ -296,10 +296,6 @@ static int dispatch(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) 
         return method_dispatch(userdata, methods, m, NULL, NULL);
 }
 
-#define METHOD(name, in, in_names, out, out_names) \
-        SD_BUS_METHOD_WITH_NAMES(name, in, in_names, out, out_names, dispatch, SD_BUS_VTABLE_UNPRIVILEGED)
-#define P SD_BUS_PARAM
-#define NONE ""
 static const sd_bus_vtable vtable[] = {
         SD_BUS_VTABLE_START(0),
         METHOD("CreateContainer", "sa{sv}", P(name) P(spec), "o", P(container)),

@@ -263,44 +263,38 @@ static int start_job(Call *call, WorkerRequest *request, int fd, const JobOption
         if (r < 0)
                 return r;
         volume->users++;
-        if (job_wait(job, release_volume, volume) < 0 || (done && job_wait(job, done, NULL) < 0))
+        if (job_wait(job, release_volume, volume) < 0)
+                volume->users--;
+        if (done && job_wait(job, done, NULL) < 0)
                 log_oom();
         return call_reply_job(call, job);
 }
 
-static int start_transfer(Call *call, const char *verb, int fd, const JobOptions *options, Error *error) {
+/* Both take a descriptor and options. */
+static int start_transfer(Call *call, const char *verb, Error *error) {
         Volume *volume = call->object;
         WorkerRequest request;
+        JobOptions options;
+        int fd, r;
 
-        int r = check_mounted(volume, error);
-        if (r < 0 || (r = call_make_request(verb, &request, error)) < 0)
+        if ((r = call_read(call, error, "h", &fd)) < 0 ||
+            (r = call_read_options(call, &volume_job_type, &options, error)) < 0 ||
+            (r = check_mounted(volume, error)) < 0 || (r = call_make_request(verb, &request, error)) < 0)
                 return r;
         r = free_and_strdup(&request.name, volume->spec.name);
         if (r < 0) {
                 object_done(&worker_request_type, &request);
                 return error_set_errno(error, r, "cannot make a job");
         }
-        return start_job(call, &request, fd, options, NULL, error);
+        return start_job(call, &request, fd, &options, NULL, error);
 }
 
 static int export_volume(Call *call, Error *error) {
-        JobOptions options;
-        int fd;
-
-        int r = call_read(call, error, "h", &fd);
-        if (r >= 0)
-                r = call_read_options(call, &volume_job_type, &options, error);
-        return r < 0 ? r : start_transfer(call, "volume-export", fd, &options, error);
+        return start_transfer(call, "volume-export", error);
 }
 
 static int import_volume(Call *call, Error *error) {
-        JobOptions options;
-        int fd;
-
-        int r = call_read(call, error, "h", &fd);
-        if (r >= 0)
-                r = call_read_options(call, &volume_job_type, &options, error);
-        return r < 0 ? r : start_transfer(call, "volume-import", fd, &options, error);
+        return start_transfer(call, "volume-import", error);
 }
 
 static void take_clone(Job *job, const Error *error, void *userdata) {
@@ -348,12 +342,6 @@ static int dispatch(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) 
 
 /* ---- the object ---- */
 
-#define CONSTANT(name, signature) \
-        SD_BUS_PROPERTY(name, signature, get_property, 0, SD_BUS_VTABLE_PROPERTY_CONST)
-#define METHOD(name, in, in_names, out, out_names) \
-        SD_BUS_METHOD_WITH_NAMES(name, in, in_names, out, out_names, dispatch, SD_BUS_VTABLE_UNPRIVILEGED)
-#define P SD_BUS_PARAM
-#define NONE ""
 static const sd_bus_vtable vtable[] = {
         SD_BUS_VTABLE_START(0),
         METHOD("Inspect", "", NONE, "a{sv}", P(details)),

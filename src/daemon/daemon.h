@@ -74,6 +74,14 @@ int call_read_options(Call *call, const ObjectType *type, void *options, Error *
 int call_read(Call *call, Error *error, const char *types, ...);
 int call_malformed(int r, Error *error);
 
+/* Entries of the vtables: each interface has a dispatch() and, for properties, a get_property(). */
+#define METHOD(name, in, in_names, out, out_names) \
+        SD_BUS_METHOD_WITH_NAMES(name, in, in_names, out, out_names, dispatch, SD_BUS_VTABLE_UNPRIVILEGED)
+#define CONSTANT(name, signature) \
+        SD_BUS_PROPERTY(name, signature, get_property, 0, SD_BUS_VTABLE_PROPERTY_CONST)
+#define P SD_BUS_PARAM
+#define NONE ""
+
 /* ---- bus-*.c ---- */
 
 int bus_manager_add(Daemon *daemon);

@@ -14,6 +14,7 @@
 #include "path-util.h"
 #include "report.h"
 #include "string-util.h"
+#include "unpack.h"
 
 /* `berthctl cp`, as Docker has it: an archive of one path with the path's last component as the name of all ("get"), an
  * archive unpacked into a directory ("put"), and what a path is ("stat"). A path that ends in "/" or "/." means the
@@ -197,30 +198,13 @@ static int put_archive(Worker *worker, int root_fd, const char *path, const stru
                 .no_overwrite_dir_non_dir = worker->request.no_overwrite_dir_non_dir,
                 .keep_owner = worker->request.copy_ids,
         };
-        _cleanup_(fd_source_done) FdSource input = {};
-        _cleanup_(decompressor_freep) Decompressor *decompressor = NULL;
-        _cleanup_(tar_reader_freep) TarReader *reader = NULL;
         _cleanup_(tree_done) Tree tree = { .parent_fd = -EBADF };
 
-        if (fd_source_init(&input, worker->fds[0], worker_cancel_fd(), "the archive") < 0)
-                return out_of_memory(error);
-        Source source = fd_source(&input);
-        if (decompressor_new(&source, NULL, &decompressor) < 0)
-                return out_of_memory(error);
-        source = decompressor_source(decompressor);
-        if (tar_reader_new(&source, NULL, &reader) < 0 || tree_init(&tree, root_fd, path, false) < 0)
+        if (tree_init(&tree, root_fd, path, false) < 0)
                 return out_of_memory(error);
         tree.uid = directory->st_uid;
         tree.gid = directory->st_gid;
-        int r = extract_archive(&tree, reader, &options, NULL, error);
-        if (r < 0)
-                return r;
-        /* Up to the end, or the one who writes into the pipe would get a signal for its last block. */
-        const void *data;
-        ssize_t n;
-        while ((n = source_next(&source, &data, error)) > 0)
-                ;
-        return n;
+        return unpack_input(worker, &tree, &options, NULL, error);
 }
 
 int verb_put(Worker *worker, Error *error) {

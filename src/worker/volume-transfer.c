@@ -11,6 +11,7 @@
 #include "report.h"
 #include "string-util.h"
 #include "strv.h"
+#include "unpack.h"
 #include "volume-mount.h"
 #include "volume-store.h"
 
@@ -55,28 +56,11 @@ int verb_volume_export(Worker *worker, Error *error) {
 
 static int unpack(Worker *worker, int root_fd, ExtractStatistics *statistics, Error *error) {
         const ExtractOptions options = { .keep_owner = true };
-        _cleanup_(fd_source_done) FdSource input = {};
-        _cleanup_(decompressor_freep) Decompressor *decompressor = NULL;
-        _cleanup_(tar_reader_freep) TarReader *reader = NULL;
         _cleanup_(tree_done) Tree tree = { .parent_fd = -EBADF };
-        const void *data;
-        ssize_t n;
 
-        if (fd_source_init(&input, worker->fds[0], worker_cancel_fd(), "the archive") < 0)
+        if (tree_init(&tree, root_fd, "", false) < 0)
                 return out_of_memory(error);
-        Source source = fd_source(&input);
-        if (decompressor_new(&source, NULL, &decompressor) < 0)
-                return out_of_memory(error);
-        source = decompressor_source(decompressor);
-        if (tar_reader_new(&source, NULL, &reader) < 0 || tree_init(&tree, root_fd, "", false) < 0)
-                return out_of_memory(error);
-        int r = extract_archive(&tree, reader, &options, statistics, error);
-        if (r < 0)
-                return r;
-        /* Up to the end, or who writes into the pipe would get a signal for the last block. */
-        while ((n = source_next(&source, &data, error)) > 0)
-                ;
-        return n;
+        return unpack_input(worker, &tree, &options, statistics, error);
 }
 
 int verb_volume_import(Worker *worker, Error *error) {

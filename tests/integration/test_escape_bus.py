@@ -2,14 +2,13 @@
 
 import json
 
-import pytest
 from conftest import run
+from test_polkit import container     # a fixture
 
 # What anyone may ask: it changes nothing and shows what `berthctl list` shows. See the actions in org.berth1(5).
 OPEN = {
-    "org.berth1.Manager": {"GetContainer", "ListContainers", "ListImages", "GetImage", "Version", "GetNetwork", "ListNetworks",
-                           "ListJobs", "GetJob", "GetVolume", "ListVolumes", "GetSecret", "ListSecrets"},
-    "org.berth1.Container": {"Wait", "WaitHealth"},
+    "org.berth1.Manager": {"GetContainer", "ListContainers", "ListImages", "GetImage", "Version", "GetVolume", "ListVolumes"},
+    "org.berth1.Container": {"Wait"},
     "org.berth1.Image": {"Inspect"},
 }
 
@@ -51,14 +50,6 @@ for path in sys.argv[1:]:
             if "write" in one.get("access"):
                 print(json.dumps([path, interface.get("name"), one.get("name"), "writable property"]))
 """
-
-
-@pytest.fixture
-def container(berth, name):
-    made = berth.create(name, Image="busybox", Command=["sleep", "1000"], NetworkMode="none", StopTimeoutUSec=100000)
-    made.start()
-    yield made
-    made.remove(force=True)
 
 
 def test_every_method_is_guarded(container, berth, as_user):
